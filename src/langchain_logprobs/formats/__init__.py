@@ -1,0 +1,59 @@
+"""Wire formats: raw logprob containers in, TokenLogprob out. Knows neither LangChain nor OpenTelemetry.
+
+To add a provider whose shape is new: write a module here with a `FORMAT`, name it in `FORMATS`, and add its row to
+the table of tests/test_formats.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_logprobs.formats import openai_chat, openai_completions
+from langchain_logprobs.formats._reading import Reading, WireFormat
+
+__all__ = ["FORMATS", "Reading", "WireFormat", "read_container", "size_of"]
+
+FORMATS: tuple[WireFormat, ...] = (
+    openai_completions.FORMAT,
+    openai_chat.FORMAT,
+)
+"""Tried in this order; a container with keys of two formats (Fireworks, Together) is of the first that holds data."""
+
+_BY_NAME = {wire_format.name: wire_format for wire_format in FORMATS}
+
+
+def read_container(container: Any, into: Reading, text: str | None = None) -> None:
+    """Append one raw container's tokens to a Reading; what is unreadable is counted there.
+
+    Args:
+        container: What stood under `logprobs` (or an integration's own key). None holds nothing.
+        into: The Reading of this choice so far.
+        text: The text of the chunk that carried the container, for formats that carry numbers alone; None where
+            there was no chunk.
+    """
+    if container is None:
+        return
+    # The chunks of one stream share a format, so the last one is tried first.
+    if into.source is not None and _BY_NAME[into.source].read(container, text, into):
+        return
+    for wire_format in FORMATS:
+        if wire_format.read(container, text, into):
+            if into.source is None and (into.tokens or into.reasoning):
+                into.source = wire_format.name
+            return
+    into.reject(f"a logprobs container of an unknown format: {_describe(container)}")
+
+
+def size_of(container: Any) -> int:
+    """Return how many answer tokens a raw container holds; 0 for an unknown format."""
+    for wire_format in FORMATS:
+        size = wire_format.size(container)
+        if size is not None:
+            return size
+    return 0
+
+
+def _describe(container: Any) -> str:
+    if isinstance(container, dict):
+        return f"a dict with the keys {sorted(map(str, container))[:8]}"
+    return type(container).__name__
