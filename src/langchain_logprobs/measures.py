@@ -1,0 +1,159 @@
+"""From tokens to numbers: how sure was the model, over a whole answer.
+
+Everything is in nats (natural logarithms). A *censored* token (its logprob is None, NaN, infinite, a sentinel at or
+below -9998, or impossibly far above 0) has no honest number: it is counted and left out of every mean.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from langchain_logprobs.tokens import ROUNDING_LOGPROB, SENTINEL_LOGPROB, TokenLogprob
+
+LOW_PROBABILITY = 0.2
+"""Below this a token counts as low: the threshold of LangChain's own FLARE chain. Not calibrated for any model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """The confidence of a sequence of tokens. None where a value cannot be computed.
+
+    Attributes:
+        token_count: Tokens, scored and censored.
+        scored_count: Tokens with a usable logprob.
+        censored_count: Tokens without one.
+        sum_logprob: Sum of the scored logprobs: the log-likelihood of the sequence (nats).
+        mean_logprob: Their mean (nats).
+        confidence: exp(mean_logprob), in (0, 1]: the length-normalised probability.
+        perplexity: exp(-mean_logprob), at least 1; None where it is too large for a float.
+        min_logprob: The lowest scored logprob (nats).
+        min_probability: Its exponential.
+        min_index: The index of its token; the first one on a tie.
+        low_count: Scored tokens with a probability under the threshold.
+        low_ratio: Their share of the scored tokens.
+        entropy_mean: Mean over the positions with alternatives of the truncated entropy (nats),
+            `-sum(p ln p)` over the alternatives and the sampled token. It is a lower bound of the model's entropy.
+        entropy_max: The largest of those entropies (nats).
+        covered_mass_mean: Mean of the probability that those tokens hold together, at most 1.
+        top_k: The largest number of alternatives returned at a position. Entropies of different k do not compare.
+        margin_mean: Mean of p1 - p2, the two most likely tokens, over the positions with two or more alternatives
+            (Farr 2024). A censored alternative counts as probability 0.
+        off_top1_ratio: Share of the positions with alternatives whose token was not the most likely one.
+    """
+
+    token_count: int
+    scored_count: int
+    censored_count: int
+    sum_logprob: float | None
+    mean_logprob: float | None
+    confidence: float | None
+    perplexity: float | None
+    min_logprob: float | None
+    min_probability: float | None
+    min_index: int | None
+    low_count: int
+    low_ratio: float | None
+    entropy_mean: float | None
+    entropy_max: float | None
+    covered_mass_mean: float | None
+    top_k: int | None
+    margin_mean: float | None
+    off_top1_ratio: float | None
+
+
+def measure(tokens: Sequence[TokenLogprob], *, low_probability: float = LOW_PROBABILITY) -> Measures:
+    """Measure the confidence of a sequence of tokens.
+
+    Sums are exact (`math.fsum`), so the order of the alternatives changes nothing, and probabilities are never
+    multiplied, so a long answer does not underflow.
+
+    Args:
+        tokens: The tokens of one answer, in order; it may be empty.
+        low_probability: Below this probability a token counts as low.
+
+    Returns:
+        The measures; see each field of Measures for its definition and for when it is None.
+    """
+    exp, fsum = math.exp, math.fsum
+    scored: list[float] = []
+    lowest = math.inf
+    min_index: int | None = None
+    entropies: list[float] = []
+    masses: list[float] = []
+    margins: list[float] = []
+    off_top1 = 0
+    top_k = 0
+    for index, (token, logprob, token_bytes, alternatives) in enumerate(tokens):
+        if logprob is not None and SENTINEL_LOGPROB < logprob <= ROUNDING_LOGPROB:
+            if logprob > 0.0:
+                logprob = 0.0
+            scored.append(logprob)
+            if logprob < lowest:
+                lowest, min_index = logprob, index
+        else:
+            logprob = None
+        if not alternatives:
+            continue
+        sampled_seen = False
+        usable: list[float] = []
+        for other, other_logprob, other_bytes in alternatives:
+            if other == token and (other_bytes == token_bytes or other_bytes is None or token_bytes is None):
+                sampled_seen = True
+            if other_logprob is not None and SENTINEL_LOGPROB < other_logprob <= ROUNDING_LOGPROB:
+                usable.append(other_logprob if other_logprob < 0.0 else 0.0)
+        if not usable:
+            continue
+        returned = len(alternatives)
+        top_k = max(top_k, returned)
+        best = max(usable)
+        if returned > 1:
+            second = sorted(usable)[-2] if len(usable) > 1 else -math.inf
+            margins.append(exp(best) - exp(second))
+        if logprob is None or logprob < best:
+            off_top1 += 1
+        if not sampled_seen and logprob is not None:
+            usable.append(logprob)
+        probabilities = list(map(exp, usable))
+        masses.append(min(1.0, fsum(probabilities)))
+        entropies.append(-fsum([p * lp for p, lp in zip(probabilities, usable, strict=True)]))
+    count = len(scored)
+    total = fsum(scored) + 0.0  # + 0.0 turns -0.0 into 0.0
+    mean = total / count if count else None
+    low = _below(scored, low_probability)
+    positions = len(entropies)
+    return Measures(
+        token_count=len(tokens),
+        scored_count=count,
+        censored_count=len(tokens) - count,
+        sum_logprob=total if count else None,
+        mean_logprob=mean,
+        confidence=None if mean is None else exp(mean),
+        perplexity=None if mean is None else _exp(-mean),
+        min_logprob=lowest + 0.0 if count else None,
+        min_probability=exp(lowest) if count else None,
+        min_index=min_index,
+        low_count=low,
+        low_ratio=low / count if count else None,
+        entropy_mean=fsum(entropies) / positions + 0.0 if positions else None,
+        entropy_max=max(entropies) + 0.0 if positions else None,
+        covered_mass_mean=fsum(masses) / positions if positions else None,
+        top_k=top_k or None,
+        margin_mean=fsum(margins) / len(margins) if margins else None,
+        off_top1_ratio=off_top1 / positions if positions else None,
+    )
+
+
+def _below(scored: list[float], low_probability: float) -> int:
+    if low_probability <= 0.0:
+        return 0
+    threshold = math.log(low_probability)
+    return sum(logprob < threshold for logprob in scored)
+
+
+def _exp(value: float) -> float | None:
+    try:
+        return math.exp(value)
+    except OverflowError:
+        return None
