@@ -11,7 +11,7 @@ from typing import Any
 from langchain_logprobs.formats import openai_chat, openai_completions
 from langchain_logprobs.formats._reading import Reading, WireFormat
 
-__all__ = ["FORMATS", "Reading", "WireFormat", "read_container", "size_of"]
+__all__ = ["FORMATS", "Reading", "WireFormat", "is_container", "read_container", "size_of"]
 
 FORMATS: tuple[WireFormat, ...] = (
     openai_completions.FORMAT,
@@ -51,6 +51,11 @@ def size_of(container: Any) -> int:
         if size is not None:
             return size
     return 0
+
+
+def is_container(value: Any) -> bool:
+    """Return whether a value is a logprobs container of a known format."""
+    return any(wire_format.size(value) is not None for wire_format in FORMATS)
 
 
 def _describe(container: Any) -> str:
