@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_logprobs.formats import openai_chat, openai_completions
+from langchain_logprobs.formats import bedrock, ollama, openai_chat, openai_completions, together, vertex
 from langchain_logprobs.formats._reading import Reading, WireFormat
 
 __all__ = ["FORMATS", "Reading", "WireFormat", "is_container", "read_container", "size_of"]
 
 FORMATS: tuple[WireFormat, ...] = (
-    openai_completions.FORMAT,
     openai_chat.FORMAT,
+    openai_completions.FORMAT,
+    ollama.FORMAT,
+    vertex.FORMAT,
+    together.FORMAT,
+    bedrock.FORMAT,
 )
-"""Tried in this order; a container with keys of two formats (Fireworks, Together) is of the first that holds data."""
+"""Every format. No container is of two of them; the order is that of use."""
 
 _BY_NAME = {wire_format.name: wire_format for wire_format in FORMATS}
 
@@ -26,12 +30,12 @@ def read_container(container: Any, into: Reading, text: str | None = None) -> No
     """Append one raw container's tokens to a Reading; what is unreadable is counted there.
 
     Args:
-        container: What stood under `logprobs` (or an integration's own key). None holds nothing.
+        container: What stood under `logprobs` (or an integration's own key). None and an empty dict hold nothing.
         into: The Reading of this choice so far.
         text: The text of the chunk that carried the container, for formats that carry numbers alone; None where
             there was no chunk.
     """
-    if container is None:
+    if container is None or (type(container) is dict and not container):
         return
     # The chunks of one stream share a format, so the last one is tried first.
     if into.source is not None and _BY_NAME[into.source].read(container, text, into):
@@ -61,4 +65,6 @@ def is_container(value: Any) -> bool:
 def _describe(container: Any) -> str:
     if isinstance(container, dict):
         return f"a dict with the keys {sorted(map(str, container))[:8]}"
+    if isinstance(container, (list, tuple)):
+        return f"a list of {type(container[0]).__name__}"
     return type(container).__name__

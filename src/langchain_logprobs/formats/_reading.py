@@ -1,9 +1,13 @@
-"""What the wire format modules read a raw container into, and the steps that most of them share."""
+"""What the wire format modules read a raw container into, and the steps that most of them share.
+
+Nothing here raises, whatever a server sent: what is well formed is read, what is not is counted in the Reading.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import numbers
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -37,7 +41,7 @@ class Reading:
 
 
 class WireFormat(NamedTuple):
-    """One shape in which logprobs travel.
+    """One shape in which logprobs travel. No container is of two of them, so the order of trying does not matter.
 
     Attributes:
         name: The name published as `logprobs.source`.
@@ -53,43 +57,53 @@ class WireFormat(NamedTuple):
     size: Callable[[Any], int | None]
 
 
+def is_number(value: object) -> bool:
+    """Return whether a value is a real number (numpy's too); a bool is none."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
 def read_number(value: object, into: Reading) -> float | None:
     """Return a logprob as a float, or None where it is absent, NaN or no number (the last is counted)."""
     if type(value) is float:
         return value if value == value else None
     if value is None:
         return None
-    if isinstance(value, (int, float)) and not isinstance(value, bool):  # numpy's float64 is a float
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):  # an int, or one of numpy's floats
         try:
             number = float(value)
         except OverflowError:
-            into.reject(f"a logprob too large for a float, of {value.bit_length()} bits")
+            into.reject("a logprob too large for a float")
             return None
         return number if number == number else None
     into.reject(f"a logprob of type {type(value).__name__}")
     return None
 
 
-def read_bytes(value: object) -> bytes | None:
-    """Return a token's bytes, or None where they are absent or not a list of byte values."""
+def read_bytes(value: object, into: Reading) -> bytes | None:
+    """Return a token's bytes, or None where they are absent or not a list of byte values (the latter is counted)."""
     if type(value) is list:
         try:
             return bytes(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
+            into.reject("bytes that are not numbers from 0 to 255")
             return None
-    return value if type(value) is bytes else None
+    if value is None or type(value) is bytes:
+        return value
+    into.reject(f"bytes of type {type(value).__name__}")
+    return None
 
 
 def as_mapping(value: object) -> Mapping[str, Any] | None:
-    """Return a dict as it is and a pydantic object (LiteLLM, Ollama, Databricks) as a dict; None for the rest."""
+    """Return a dict as it is and the fields of an object (LiteLLM, Ollama, Databricks); None for the rest."""
     if isinstance(value, Mapping):
         return value
-    dump = getattr(value, "model_dump", None)
-    if callable(dump) and not isinstance(value, type):
-        dumped = dump()
-        if isinstance(dumped, Mapping):
-            return dumped
-    return None
+    # The fields of a pydantic object stand in its __dict__, unknown ones in an extra dict. Reading them there, one
+    # level at a time, costs nothing; model_dump() would copy the whole answer.
+    fields = getattr(value, "__dict__", None)
+    if not isinstance(fields, dict):  # a class has a mappingproxy
+        return None
+    extra = getattr(value, "__pydantic_extra__", None)
+    return {**fields, **extra} if isinstance(extra, dict) and extra else fields
 
 
 def read_entries(entries: Sequence[Any], tokens: list[TokenLogprob], into: Reading) -> None:
@@ -103,7 +117,7 @@ def read_entries(entries: Sequence[Any], tokens: list[TokenLogprob], into: Readi
             into.reject(f"an entry of type {type(entry).__name__}")
             continue
         token = fields.get("token")
-        raw_bytes = read_bytes(fields.get("bytes"))
+        raw_bytes = read_bytes(fields.get("bytes"), into)
         if type(token) is not str:
             if raw_bytes is None:
                 into.reject("an entry without a token")
@@ -121,42 +135,57 @@ def read_entries(entries: Sequence[Any], tokens: list[TokenLogprob], into: Readi
 def read_alternatives(tops: object, into: Reading) -> tuple[Alternative, ...]:
     """Return the alternatives of one position from a list of entries or a `{token: logprob}` dict."""
     if isinstance(tops, Mapping):
-        return read_alternative_dict(tops, into)
+        return read_alternative_pairs(tops.items(), into)
     if not isinstance(tops, (list, tuple)):
         into.reject(f"alternatives of type {type(tops).__name__}")
         return ()
     alternatives = []
     for top in tops:
         fields = top if type(top) is dict else as_mapping(top)
-        token = fields.get("token") if fields is not None else None
-        if fields is None or type(token) is not str:
-            into.reject("an alternative without a token")
+        if fields is None:
+            into.reject(f"an alternative of type {type(top).__name__}")
             continue
+        token = fields.get("token")
+        raw = fields.get("bytes")
+        raw_bytes = read_bytes(raw, into) if raw is not None else None
+        if type(token) is not str:
+            if raw_bytes is None:
+                into.reject("an alternative without a token")
+                continue
+            token = raw_bytes.decode("utf-8", "replace")
         logprob = fields.get("logprob")
         if type(logprob) is not float or logprob != logprob:
             logprob = _entry_logprob(fields, into)
-        raw = fields.get("bytes")
-        alternatives.append(Alternative(token, logprob, read_bytes(raw) if raw is not None else None))
+        alternatives.append(Alternative(token, logprob, raw_bytes))
     return tuple(alternatives)
 
 
-def read_alternative_dict(tops: Mapping[Any, Any], into: Reading) -> tuple[Alternative, ...]:
-    """Return alternatives from `{token: logprob}` (legacy completions), best first since a dict has no order to keep.
+def read_alternative_pairs(pairs: Iterable[tuple[Any, Any]], into: Reading) -> tuple[Alternative, ...]:
+    """Return alternatives from the items of a `{token: logprob}` dict, best first: a dict has no order to keep.
 
     vLLM's values can be objects with a `logprob` attribute or key.
     """
     alternatives = []
-    for token, value in tops.items():
+    for token, value in pairs:
         if not isinstance(token, str):
             into.reject(f"an alternative with a token of type {type(token).__name__}")
             continue
-        number = value
-        if not isinstance(value, (int, float)) and value is not None:
-            fields = as_mapping(value)
-            number = fields.get("logprob") if fields is not None else getattr(value, "logprob", value)
-        alternatives.append(Alternative(token, read_number(number, into)))
+        if type(value) is not float:
+            value = logprob_of(value)
+        alternatives.append(Alternative(token, read_number(value, into)))
     alternatives.sort(key=_by_logprob, reverse=True)
     return tuple(alternatives)
+
+
+def logprob_of(value: object) -> object:
+    """Return the `logprob` of one of vLLM's objects (or of the dict that it becomes in JSON), else the value itself."""
+    fields = as_mapping(value)
+    return fields["logprob"] if fields is not None and "logprob" in fields else value
+
+
+def spell_token_id(token_id: int | str) -> str:
+    """Return what stands for a token's text where only its id is known, in vLLM's spelling."""
+    return f"token_id:{token_id}"
 
 
 def _by_logprob(alternative: Alternative) -> float:
@@ -166,10 +195,12 @@ def _by_logprob(alternative: Alternative) -> float:
 def _entry_logprob(fields: Mapping[str, Any], into: Reading) -> float | None:
     """Return an entry's logprob where it is not the plain float of the common case."""
     logprob = read_number(fields.get("logprob"), into)
-    if logprob is None and "prob" in fields:
-        prob = read_number(fields["prob"], into)
-        if prob is not None and prob > 0.0:
-            return math.log(prob)
-        if prob == 0.0:
-            return -math.inf
-    return logprob
+    if logprob is not None or "prob" not in fields:
+        return logprob
+    prob = read_number(fields["prob"], into)
+    if prob is None:
+        return None
+    if prob < 0.0:
+        into.reject("a negative probability")
+        return None
+    return math.log(prob) if prob > 0.0 else -math.inf

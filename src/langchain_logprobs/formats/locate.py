@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from langchain_logprobs.formats import Reading, is_container, read_container
+from langchain_logprobs.formats.vertex import KEY as VERTEX_KEY
 from langchain_logprobs.tokens import TokenLogprob
 
 LOGPROBS_KEY = "logprobs"
 """The key of nearly all integrations, in `generation_info` and in a message's `response_metadata`."""
-
-VERTEX_KEY = "logprobs_result"
-"""The key of langchain-google-vertexai."""
 
 _ACCEPTED = (
     "an LLMResult, a Generation, an AIMessage (or their chunks), a generation_info or response_metadata dict, "

@@ -8,12 +8,14 @@ pydantic object. llama.cpp and vLLM servers also answer legacy completions in th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_logprobs.formats._reading import Reading, WireFormat, as_mapping, read_entries
 
 _ANSWER_KEYS = ("content", "refusal")
 _REASONING_KEY = "reasoning_content"
+_KEYS = (*_ANSWER_KEYS, _REASONING_KEY)
 
 
 def read(container: Any, text: str | None, into: Reading) -> bool:
@@ -22,15 +24,9 @@ def read(container: Any, text: str | None, into: Reading) -> bool:
     if fields is None or not _is_chat(fields):
         return False
     for key in _ANSWER_KEYS:
-        entries = fields.get(key)
-        if entries:
-            if isinstance(entries, (list, tuple)):
-                read_entries(entries, into.tokens, into)
-            else:
-                into.reject(f"{key!r} of type {type(entries).__name__}")
-    reasoning = fields.get(_REASONING_KEY)
-    if isinstance(reasoning, (list, tuple)):
-        read_entries(reasoning, into.reasoning, into)
+        _read_list(fields, key, into.tokens, into)
+    if _REASONING_KEY in fields:
+        _read_list(fields, _REASONING_KEY, into.reasoning, into)
     return True
 
 
@@ -42,8 +38,33 @@ def size(container: Any) -> int | None:
     return sum(len(entries) for key in _ANSWER_KEYS if isinstance(entries := fields.get(key), (list, tuple)))
 
 
-def _is_chat(fields: Any) -> bool:
-    return "content" in fields or "refusal" in fields or _REASONING_KEY in fields
+def has_entries(fields: Mapping[str, Any]) -> bool:
+    """Return whether one of this format's lists holds anything: then the container is of this format, not of another.
+
+    Fireworks and Together send the keys of this format and of the legacy one together, those of one of them empty.
+    """
+    for key in _KEYS:
+        if fields.get(key) and isinstance(fields[key], (list, tuple)):
+            return True
+    return False
+
+
+def _is_chat(fields: Mapping[str, Any]) -> bool:
+    if has_entries(fields):
+        return True
+    if fields.get("tokens") or fields.get("token_logprobs"):  # the legacy format's
+        return False
+    return any(key in fields for key in _KEYS)
+
+
+def _read_list(fields: Mapping[str, Any], key: str, tokens: list[Any], into: Reading) -> None:
+    entries = fields.get(key)
+    if entries is None:
+        return
+    if isinstance(entries, (list, tuple)):
+        read_entries(entries, tokens, into)
+    else:
+        into.reject(f"{key!r} of type {type(entries).__name__}")
 
 
 FORMAT = WireFormat("openai.chat", read, size)

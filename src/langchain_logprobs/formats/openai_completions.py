@@ -1,24 +1,28 @@
 """OpenAI's legacy completions: parallel lists `tokens`, `token_logprobs`, `top_logprobs` (a dict a position).
 
-Together's chat answers carry the same lists without alternatives. The first logprob is None when the prompt is echoed.
+Together's chat answers and Fireworks' answers to an integer `logprobs` carry the same lists, with `token_ids`. The
+first logprob is None when the prompt is echoed.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from langchain_logprobs.formats import openai_chat
 from langchain_logprobs.formats._reading import (
     Reading,
     WireFormat,
     as_mapping,
     read_alternatives,
     read_number,
+    spell_token_id,
 )
 from langchain_logprobs.tokens import TokenLogprob
 
-_BYTES_PREFIX = "bytes:"
-"""OpenAI spells a token that is no whole character as `bytes:` and the escaped bytes, and sends no bytes field."""
+_SPELLED_BYTES = re.compile(r"bytes:((?:[ -\[\]-~]|\\x[0-9a-fA-F]{2})+)")
+r"""OpenAI spells a token that is no whole character as `bytes:` and `\xNN` escapes, and sends no bytes field."""
 
 
 def read(container: Any, text: str | None, into: Reading) -> bool:
@@ -26,20 +30,22 @@ def read(container: Any, text: str | None, into: Reading) -> bool:
     fields = container if type(container) is dict else as_mapping(container)
     if fields is None or not _is_completions(fields):
         return False
-    tokens, logprobs, tops = (_list(fields, key, into) for key in ("tokens", "token_logprobs", "top_logprobs"))
-    if len(logprobs) > len(tokens):
-        into.reject(f"{len(logprobs)} logprobs for {len(tokens)} tokens")
-    elif len(logprobs) < len(tokens):
+    tokens = _tokens(fields, into)
+    logprobs, tops = (_list(fields, key, into) for key in ("token_logprobs", "top_logprobs"))
+    if len(logprobs) != len(tokens):
         into.reject(f"{len(tokens)} tokens with {len(logprobs)} logprobs")
     for index, token in enumerate(tokens):
-        if not isinstance(token, str):
+        if type(token) is not str:
             into.reject(f"a token of type {type(token).__name__}")
             continue
         logprob = read_number(logprobs[index], into) if index < len(logprobs) else None
         alternatives = tops[index] if index < len(tops) else None
         into.tokens.append(
             TokenLogprob(
-                token, logprob, _spelled_bytes(token), read_alternatives(alternatives, into) if alternatives else ()
+                token,
+                logprob,
+                _spelled_bytes(token) if token.startswith("bytes:") else None,
+                read_alternatives(alternatives, into) if alternatives else (),
             )
         )
     return True
@@ -50,12 +56,19 @@ def size(container: Any) -> int | None:
     fields = container if type(container) is dict else as_mapping(container)
     if fields is None or not _is_completions(fields):
         return None
-    tokens = fields.get("tokens")
-    return len(tokens) if isinstance(tokens, (list, tuple)) else 0
+    return len(_tokens(fields, Reading()))
 
 
 def _is_completions(fields: Mapping[str, Any]) -> bool:
-    return isinstance(fields.get("tokens"), (list, tuple)) or isinstance(fields.get("token_logprobs"), (list, tuple))
+    return bool(fields.get("tokens") or fields.get("token_logprobs")) and not openai_chat.has_entries(fields)
+
+
+def _tokens(fields: Mapping[str, Any], into: Reading) -> list[Any] | tuple[Any, ...]:
+    tokens = _list(fields, "tokens", into)
+    if tokens:
+        return tokens
+    ids = _list(fields, "token_ids", into)
+    return [spell_token_id(each) if type(each) is int else each for each in ids]
 
 
 def _list(fields: Mapping[str, Any], key: str, into: Reading) -> list[Any] | tuple[Any, ...]:
@@ -68,13 +81,11 @@ def _list(fields: Mapping[str, Any], key: str, into: Reading) -> list[Any] | tup
 
 
 def _spelled_bytes(token: str) -> bytes | None:
-    if not token.startswith(_BYTES_PREFIX):
+    spelled = _SPELLED_BYTES.fullmatch(token)
+    if spelled is None or "\\x" not in token:
         return None
-    try:
-        # The escapes are \xNN; latin-1 gives each of them back as one byte.
-        return token[len(_BYTES_PREFIX) :].encode("ascii").decode("unicode_escape").encode("latin-1")
-    except (UnicodeEncodeError, UnicodeDecodeError):
-        return None
+    # latin-1 gives each escape back as one byte.
+    return spelled[1].encode("ascii").decode("unicode_escape").encode("latin-1")
 
 
 FORMAT = WireFormat("openai.completions", read, size)

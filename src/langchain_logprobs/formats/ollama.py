@@ -1,0 +1,32 @@
+"""Ollama: a bare list of entries, `[{"token", "logprob", "top_logprobs"}, ...]`, as pydantic objects without bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_logprobs.formats._reading import Reading, WireFormat, as_mapping, read_entries
+
+
+def read(container: Any, text: str | None, into: Reading) -> bool:
+    """Append the tokens."""
+    if not _is_list_of_entries(container):
+        return False
+    read_entries(container, into.tokens, into)
+    return True
+
+
+def size(container: Any) -> int | None:
+    """Return the number of entries."""
+    return len(container) if _is_list_of_entries(container) else None
+
+
+def _is_list_of_entries(container: Any) -> bool:
+    return isinstance(container, (list, tuple)) and (not container or any(map(_is_entry, container)))
+
+
+def _is_entry(value: Any) -> bool:
+    fields = as_mapping(value)
+    return fields is not None and ("token" in fields or "logprob" in fields)
+
+
+FORMAT = WireFormat("ollama", read, size)

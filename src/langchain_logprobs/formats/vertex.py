@@ -1,0 +1,35 @@
+"""Vertex AI: `{"logprobs_result": [{"token", "logprob", "top_logprobs"}, ...]}`, without bytes.
+
+The dict is ours: langchain-google-vertexai puts the list under this key, where others have `logprobs`, and whoever
+takes it from there keeps the key with it. The integration itself leaves out tokens whose logprob is NaN or positive.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_logprobs.formats._reading import Reading, WireFormat, read_entries
+
+KEY = "logprobs_result"
+
+
+def read(container: Any, text: str | None, into: Reading) -> bool:
+    """Append the tokens."""
+    if not isinstance(container, dict) or KEY not in container:
+        return False
+    entries = container[KEY]
+    if isinstance(entries, (list, tuple)):
+        read_entries(entries, into.tokens, into)
+    elif entries is not None:
+        into.reject(f"{KEY!r} of type {type(entries).__name__}")
+    return True
+
+
+def size(container: Any) -> int | None:
+    """Return the number of entries."""
+    if not isinstance(container, dict) or KEY not in container:
+        return None
+    return len(container[KEY]) if isinstance(container[KEY], (list, tuple)) else 0
+
+
+FORMAT = WireFormat("vertex", read, size)
