@@ -174,6 +174,9 @@ def _handler(wire: WireServer) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Type", answer.content_type)
             # Chunked, so that each piece reaches the client when it is written, and a cut is seen as one.
             self.send_header("Transfer-Encoding", "chunked")
+            # SDKs pool their connections, some for the whole process, and a test that runs an event loop of its own
+            # would find one that belongs to a closed loop.
+            self.send_header("Connection", "close")
             for name, value in answer.headers.items():
                 self.send_header(name, value)
             self.end_headers()
@@ -182,9 +185,7 @@ def _handler(wire: WireServer) -> type[BaseHTTPRequestHandler]:
                     time.sleep(answer.pause)
                 self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
                 self.wfile.flush()
-            if answer.cut:
-                self.close_connection = True
-            else:
+            if not answer.cut:
                 self.wfile.write(b"0\r\n\r\n")
 
         do_GET = do_POST
