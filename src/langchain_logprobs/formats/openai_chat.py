@@ -43,10 +43,7 @@ def has_entries(fields: Mapping[str, Any]) -> bool:
 
     Fireworks and Together send the keys of this format and of the legacy one together, those of one of them empty.
     """
-    for key in _KEYS:
-        if fields.get(key) and isinstance(fields[key], (list, tuple)):
-            return True
-    return False
+    return any(fields.get(key) and isinstance(fields[key], (list, tuple)) for key in _KEYS)
 
 
 def _is_chat(fields: Mapping[str, Any]) -> bool:

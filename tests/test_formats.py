@@ -1,0 +1,726 @@
+"""Every wire format, driven by one table. The rows are what servers and integrations sent, not what they document."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation, GenerationChunk, LLMResult
+from pydantic import BaseModel, ConfigDict
+
+from langchain_logprobs.formats import FORMATS, Reading, is_container, read_container, size_of
+from langchain_logprobs.formats.locate import find_container, read_logprobs
+from langchain_logprobs.tokens import Alternative, TokenLogprob
+
+
+class SdkObject(BaseModel):
+    """What the SDKs hand on in place of a dict: OpenAI's (LiteLLM, Databricks) and Ollama's are pydantic objects."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class SdkTop(SdkObject):
+    token: str
+    logprob: float
+
+
+class SdkEntry(SdkObject):
+    token: str
+    logprob: float | None = None
+    top_logprobs: list[SdkTop] | None = None
+
+
+class SdkLogprobs(SdkObject):
+    content: list[SdkEntry] | None = None
+    refusal: list[SdkEntry] | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One container and what it is read into.
+
+    Attributes:
+        name: Who sends it.
+        container: What stands under the integration's key.
+        source: The format's name.
+        tokens: (token, logprob) of each answer token.
+        text: The text of the chunk that carried it.
+        bytes: Each token's bytes where any has some.
+        tops: The alternatives by position, as (token, logprob).
+        reasoning: (token, logprob) of each reasoning token.
+        malformed: How many things could not be read.
+    """
+
+    name: str
+    container: Any
+    source: str | None
+    tokens: list[tuple[str, float | None]]
+    text: str | None = None
+    bytes: list[bytes | None] | None = None
+    tops: dict[int, list[tuple[str, float | None]]] = field(default_factory=dict)
+    reasoning: list[tuple[str, float | None]] = field(default_factory=list)
+    malformed: int = 0
+
+
+HELLO = {"token": "Hello", "bytes": [72, 101, 108, 108, 111], "logprob": -0.0012, "top_logprobs": []}
+HI = {"token": "Hi", "bytes": [72, 105], "logprob": -9999.0}
+CHAT = "openai.chat"
+COMPLETIONS = "openai.completions"
+
+ROWS = [
+    # OpenAI's chat completions, and who speaks them with small differences
+    Row(
+        "openai",
+        {
+            "content": [
+                {**HELLO, "top_logprobs": [{k: HELLO[k] for k in ("token", "bytes", "logprob")}, HI]},
+                {"token": " world", "bytes": [32, 119, 111, 114, 108, 100], "logprob": -0.25, "top_logprobs": []},
+                {"token": "\\xf0\\x9f\\x8c", "bytes": [240, 159, 140], "logprob": -0.5, "top_logprobs": []},
+                {"token": "\\x8d", "bytes": [141], "logprob": -0.0, "top_logprobs": []},
+            ],
+            "refusal": None,
+        },
+        CHAT,
+        [("Hello", -0.0012), (" world", -0.25), ("\\xf0\\x9f\\x8c", -0.5), ("\\x8d", 0.0)],
+        bytes=[b"Hello", b" world", b"\xf0\x9f\x8c", b"\x8d"],
+        tops={0: [("Hello", -0.0012), ("Hi", -9999.0)]},
+    ),
+    Row("openai, not asked for", None, None, []),
+    Row("openai, the role chunk", {"content": [], "refusal": None}, None, []),
+    Row("openai, neither list", {"content": None, "refusal": None}, None, []),
+    Row(
+        "openai, a refusal",
+        {"content": None, "refusal": [{"token": "I", "bytes": [73], "logprob": -0.1, "top_logprobs": []}]},
+        CHAT,
+        [("I", -0.1)],
+        bytes=[b"I"],
+    ),
+    Row(
+        "deepseek",
+        {
+            "content": [HELLO],
+            "refusal": None,
+            "reasoning_content": [
+                {"token": "Think", "logprob": -0.3, "bytes": [84, 104, 105, 110, 107], "top_logprobs": None}
+            ],
+        },
+        CHAT,
+        [("Hello", -0.0012)],
+        bytes=[b"Hello"],
+        reasoning=[("Think", -0.3)],
+    ),
+    Row(
+        "deepseek, a chunk of reasoning",
+        {"content": None, "reasoning_content": [{"token": "So", "logprob": -0.3, "bytes": None}]},
+        CHAT,
+        [],
+        reasoning=[("So", -0.3)],
+    ),
+    Row(
+        "fireworks",
+        {
+            "text_offset": None,
+            "token_ids": None,
+            "token_logprobs": None,
+            "tokens": None,
+            "top_logprobs": None,
+            "content": [{**HELLO, "sampling_logprob": -0.001, "token_id": 9906, "routing_matrix": None}],
+        },
+        CHAT,
+        [("Hello", -0.0012)],
+        bytes=[b"Hello"],
+    ),
+    Row(
+        "huggingface",
+        {"content": [{"logprob": -0.0012, "token": "Hello", "top_logprobs": [{"logprob": -0.0012, "token": "Hello"}]}]},
+        CHAT,
+        [("Hello", -0.0012)],
+        tops={0: [("Hello", -0.0012)]},
+    ),
+    Row(
+        "watsonx",
+        {"content": [{"token": "J", "logprob": -0.0017}, {"token": "<|end_of_text|>", "logprob": -7.08e-05}]},
+        CHAT,
+        [("J", -0.0017), ("<|end_of_text|>", -7.08e-05)],
+    ),
+    Row(
+        "litellm, databricks",
+        SdkLogprobs(
+            content=[
+                SdkEntry.model_validate(
+                    {**HELLO, "top_logprobs": [{"token": "Hello", "logprob": -0.0012, "bytes": [72]}]}
+                )
+            ]
+        ),
+        CHAT,
+        [("Hello", -0.0012)],
+        bytes=[b"Hello"],
+        tops={0: [("Hello", -0.0012)]},
+    ),
+    Row(
+        "a pydantic object with keys that its class does not know",
+        SdkLogprobs.model_validate({"content": None, "reasoning_content": [{"token": "So", "logprob": -0.3}]}),
+        CHAT,
+        [],
+        reasoning=[("So", -0.3)],
+    ),
+    Row(
+        "llama.cpp, the end-of-sequence token has an entry",
+        {
+            "content": [
+                {"id": 9906, **HELLO, "top_logprobs": [{"id": 9906, "token": "Hello", "bytes": [72], "logprob": -0.1}]},
+                {"id": 2, "token": "", "bytes": [], "logprob": -0.01, "top_logprobs": []},
+            ],
+            "refusal": None,
+        },
+        CHAT,
+        [("Hello", -0.0012), ("", -0.01)],
+        bytes=[b"Hello", b""],
+        tops={0: [("Hello", -0.1)]},
+    ),
+    Row(
+        "llama.cpp, probabilities after sampling",
+        {
+            "content": [
+                {
+                    "id": 9906,
+                    "token": "Hello",
+                    "bytes": [72, 101, 108, 108, 111],
+                    "logprob": None,
+                    "prob": 0.5,
+                    "top_probs": [
+                        {"id": 9906, "token": "Hello", "bytes": [72, 101, 108, 108, 111], "prob": 0.5},
+                        {"id": 1, "token": "Hi", "bytes": [72, 105], "prob": 0},
+                    ],
+                }
+            ]
+        },
+        CHAT,
+        [("Hello", math.log(0.5))],
+        bytes=[b"Hello"],
+        tops={0: [("Hello", math.log(0.5)), ("Hi", -math.inf)]},
+    ),
+    Row(
+        "llama.cpp, alternatives that are part of a character",
+        {
+            "content": [
+                {
+                    "token": "🌍",
+                    "bytes": [240, 159, 140, 141],
+                    "logprob": -0.2,
+                    "top_logprobs": [
+                        {"token": "\ufffd", "bytes": [173], "logprob": -1.0},
+                        {"token": "", "bytes": [240, 159], "logprob": -2.0},
+                    ],
+                }
+            ]
+        },
+        CHAT,
+        [("🌍", -0.2)],
+        bytes=["🌍".encode()],
+        tops={0: [("\ufffd", -1.0), ("", -2.0)]},
+    ),
+    Row(
+        "llama.cpp, legacy completions in the chat shape, with the SDK's keys",
+        {
+            "content": [HELLO],
+            "refusal": None,
+            "text_offset": None,
+            "token_logprobs": None,
+            "tokens": None,
+            "top_logprobs": None,
+        },
+        CHAT,
+        [("Hello", -0.0012)],
+        bytes=[b"Hello"],
+    ),
+    Row(
+        "llama-cpp-python, bytes always null",
+        {"content": [{"token": "a", "bytes": None, "logprob": -1.0, "top_logprobs": []}], "refusal": None},
+        CHAT,
+        [("a", -1.0)],
+    ),
+    Row(
+        "vllm, tokens as ids",
+        {"content": [{"token": "token_id:123", "logprob": -1.0, "bytes": None, "top_logprobs": []}]},
+        CHAT,
+        [("token_id:123", -1.0)],
+    ),
+    Row(
+        "a token of bytes alone",
+        {"content": [{"token": None, "bytes": [72, 105]}]},
+        CHAT,
+        [("Hi", None)],
+        bytes=[b"Hi"],
+    ),
+    Row("sdk types with both formats' keys, both empty", {"content": [], "tokens": []}, None, []),
+    Row(
+        "both formats hold data: the chat format's has bytes and alternatives",
+        {"content": [HELLO], "tokens": ["Hello"], "token_logprobs": [-0.0012]},
+        CHAT,
+        [("Hello", -0.0012)],
+        bytes=[b"Hello"],
+    ),
+    # OpenAI's legacy completions
+    Row(
+        "openai completions, echo",
+        {
+            "text_offset": [0, 3, 6],
+            "token_logprobs": [None, -1.5, -0.25],
+            "tokens": ["Say", " hi", "!"],
+            "top_logprobs": [None, {" hello": -2.0, " hi": -1.5}, {"!": -0.25, ".": -3.0}],
+        },
+        COMPLETIONS,
+        [("Say", None), (" hi", -1.5), ("!", -0.25)],
+        tops={1: [(" hi", -1.5), (" hello", -2.0)], 2: [("!", -0.25), (".", -3.0)]},
+    ),
+    Row(
+        "openai completions, a token that is no whole character",
+        {
+            "tokens": ["bytes: \\xf0\\x9f", "bytes:", "bytes: per second", "bytes:\\xzz"],
+            "token_logprobs": [-1.0, -1.0, -1.0, -1.0],
+            "top_logprobs": [None, None, None, None],
+        },
+        COMPLETIONS,
+        [("bytes: \\xf0\\x9f", -1.0), ("bytes:", -1.0), ("bytes: per second", -1.0), ("bytes:\\xzz", -1.0)],
+        bytes=[b" \xf0\x9f", None, None, None],
+    ),
+    Row(
+        "together, in one piece",
+        {
+            "content": None,
+            "refusal": None,
+            "tokens": [" Hello", " World", "!", "</s>"],
+            "token_logprobs": [-4.7683716e-06, None, 0, -0.057373047],
+            "token_ids": [22557, 3304, 28808, 2],
+        },
+        COMPLETIONS,
+        [(" Hello", -4.7683716e-06), (" World", None), ("!", 0.0), ("</s>", -0.057373047)],
+    ),
+    Row(
+        "fireworks, an integer asked for",
+        {
+            "tokens": ["a"],
+            "token_ids": [1],
+            "token_logprobs": [-0.1],
+            "top_logprobs": [{"a": -0.1}],
+            "text_offset": [0],
+        },
+        COMPLETIONS,
+        [("a", -0.1)],
+        tops={0: [("a", -0.1)]},
+    ),
+    Row(
+        "ids alone",
+        {"tokens": None, "token_ids": [22557, 2], "token_logprobs": [-1.0, -2.0]},
+        COMPLETIONS,
+        [("token_id:22557", -1.0), ("token_id:2", -2.0)],
+    ),
+    Row(
+        "vllm objects as values, least likely first",
+        {
+            "tokens": ["a"],
+            "token_logprobs": [-0.1],
+            "top_logprobs": [
+                {"c": None, "b": SimpleNamespace(logprob=-2.0, rank=2), "a": {"logprob": -0.1, "rank": 1}}
+            ],
+        },
+        COMPLETIONS,
+        [("a", -0.1)],
+        tops={0: [("a", -0.1), ("b", -2.0), ("c", None)]},
+    ),
+    Row(
+        "fewer logprobs than tokens",
+        {"tokens": ["a", "b"], "token_logprobs": [-1.0]},
+        COMPLETIONS,
+        [("a", -1.0), ("b", None)],
+        malformed=1,
+    ),
+    Row("logprobs without tokens", {"token_logprobs": [-1.0, -2.0]}, None, [], malformed=1),
+    # The others
+    Row(
+        "ollama",
+        [
+            SdkEntry(token="Hello", logprob=-0.0012, top_logprobs=[SdkTop(token="Hello", logprob=-0.0012)]),
+            SdkEntry(token="!", logprob=-0.5),
+        ],
+        "ollama",
+        [("Hello", -0.0012), ("!", -0.5)],
+        tops={0: [("Hello", -0.0012)]},
+    ),
+    Row(
+        "ollama, out of a cache",
+        [{"token": "Hello", "logprob": -0.0012, "top_logprobs": None}],
+        "ollama",
+        [("Hello", -0.0012)],
+    ),
+    Row(
+        "ollama, out of a cache that could not keep the objects",
+        [{"lc": 1, "type": "not_implemented", "repr": "Logprob(token='a', logprob=-1.0)"}],
+        None,
+        [],
+        malformed=1,
+    ),
+    Row("an empty list", [], None, []),
+    Row("an empty dict", {}, None, []),
+    Row(
+        "vertex",
+        {
+            "logprobs_result": [
+                {
+                    "token": "Hello",
+                    "logprob": -0.12,
+                    "top_logprobs": [{"token": "Hello", "logprob": -0.12}, {"token": "Hi", "logprob": -2.2}],
+                },
+                {"token": "!", "logprob": 0.0, "top_logprobs": []},
+            ]
+        },
+        "vertex",
+        [("Hello", -0.12), ("!", 0.0)],
+        tops={0: [("Hello", -0.12), ("Hi", -2.2)]},
+    ),
+    Row("vertex, none", {"logprobs_result": None}, None, []),
+    Row("together, a chunk", -0.25, "together.stream", [(" hi", -0.25)], text=" hi"),
+    Row("together, a chunk of probability 1", 0, "together.stream", [("hi", 0.0)], text="hi"),
+    Row("together, no chunk", -0.25, "together.stream", [("", -0.25)]),
+    Row("together, not a number", math.nan, "together.stream", [("", None)]),
+    Row("bedrock, a chunk", [{"1234": -0.12}], "bedrock", [("Hello", -0.12)], text="Hello"),
+    Row(
+        "bedrock, merged chunks",
+        [{"1234": -0.12, "99": -2.0}, {"99": -0.5}],
+        "bedrock",
+        [("token_id:1234", -0.12), ("token_id:99", -0.5)],
+        text="Hello there",
+        tops={0: [("token_id:1234", -0.12), ("token_id:99", -2.0)]},
+    ),
+    Row(
+        "bedrock, the server's full form",
+        [{"7": {"logprob": -1.5, "rank": 2, "decoded_token": "b"}, "6": {"logprob": -0.5, "decoded_token": "a"}}],
+        "bedrock",
+        [("b", -1.5)],
+        tops={0: [("a", -0.5), ("b", -1.5)]},
+    ),
+    Row("bedrock, the first prompt position", [None, {"6": -0.5}], "bedrock", [("token_id:6", -0.5)], malformed=1),
+    # Values and entries that are wrong, among right ones
+    Row(
+        "entries of every JSON type",
+        {"content": [HELLO, None, 1, 1.5, True, "x", [], {}, {"logprob": -1.0}, {"token": 1}, HELLO]},
+        CHAT,
+        [("Hello", -0.0012), ("Hello", -0.0012)],
+        bytes=[b"Hello", b"Hello"],
+        malformed=9,
+    ),
+    Row(
+        "logprobs of every JSON type",
+        {"content": [{"token": "a", "logprob": each} for each in (None, 0, -1, True, "-1", [], {}, 10**400, math.nan)]},
+        CHAT,
+        [("a", each) for each in (None, 0.0, -1.0, None, None, None, None, None, None)],
+        malformed=5,
+    ),
+    Row(
+        "an infinity is kept as it is",
+        {"content": [{"token": "a", "logprob": -math.inf}, {"token": "b", "logprob": math.inf}]},
+        CHAT,
+        [("a", -math.inf), ("b", math.inf)],
+    ),
+    Row(
+        "bytes of every JSON type",
+        {
+            "content": [
+                {"token": "a", "bytes": each} for each in (None, b"a", [], [256], [-1], [10**30], ["a"], "a", 1, {})
+            ]
+        },
+        CHAT,
+        [("a", None)] * 10,
+        bytes=[None, b"a", b"", None, None, None, None, None, None, None],
+        malformed=7,
+    ),
+    Row(
+        "alternatives of every JSON type",
+        {
+            "content": [
+                {"token": "a", "top_logprobs": each}
+                for each in (None, [], {}, 0, False, "", 5, "x", True, {"b": -1, 3: -1})
+            ]
+        },
+        CHAT,
+        [("a", None)] * 10,
+        tops={9: [("b", -1.0)]},
+        malformed=4,
+    ),
+    Row(
+        "alternatives around wrong ones",
+        {"content": [{"token": "a", "top_logprobs": [{"token": "a"}, None, 3, {}, {"bytes": [98]}, {"token": "c"}]}]},
+        CHAT,
+        [("a", None)],
+        tops={0: [("a", None), ("b", None), ("c", None)]},
+        malformed=3,
+    ),
+    Row(
+        "probabilities that are none",
+        {"content": [{"token": "a", "prob": each} for each in (-0.5, "x", None, 1)]},
+        CHAT,
+        [("a", None), ("a", None), ("a", None), ("a", 0.0)],
+        malformed=2,
+    ),
+    Row("a content that is no list", {"content": "Hello", "reasoning_content": 3}, None, [], malformed=2),
+    Row(
+        "legacy lists with wrong values",
+        {"tokens": ["a", None, 3, "d"], "token_logprobs": [-1.0, -1.0, -1.0, "x"], "top_logprobs": "none"},
+        COMPLETIONS,
+        [("a", -1.0), ("d", None)],
+        malformed=4,
+    ),
+    Row("legacy tokens that are no list", {"tokens": "abc", "token_logprobs": 3}, None, [], malformed=2),
+    Row("vertex, no list", {"logprobs_result": {"a": 1}}, None, [], malformed=1),
+    Row("a lone surrogate", {"content": [{"token": "\ud83c", "logprob": -1.0}]}, CHAT, [("\ud83c", -1.0)]),
+    Row("an unknown dict", {"surprise": 1, 2: 3}, None, [], malformed=1),
+    Row("an unknown list", ["x"], None, [], malformed=1),
+    Row("a str", "x", None, [], malformed=1),
+    Row("a bool", True, None, [], malformed=1),
+    Row("a class", SdkLogprobs, None, [], malformed=1),
+]
+
+
+def read(container: Any, text: str | None = None) -> Reading:
+    reading = Reading()
+    read_container(container, reading, text)
+    return reading
+
+
+def pairs(tokens: Any) -> list[tuple[str, float | None]]:
+    return [(each.token, each.logprob) for each in tokens]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_container_is_read_into_tokens(row: Row) -> None:
+    before = copy.deepcopy(row.container)
+    reading = read(row.container, row.text)
+    assert pairs(reading.tokens) == row.tokens
+    assert pairs(reading.reasoning) == row.reasoning
+    assert reading.source == row.source
+    assert [each.bytes for each in reading.tokens] == (row.bytes or [None] * len(row.tokens))
+    assert {i: pairs(each.alternatives) for i, each in enumerate(reading.tokens) if each.alternatives} == row.tops
+    assert reading.malformed == row.malformed
+    assert (reading.problem is None) == (row.malformed == 0)
+    assert repr(row.container) == repr(before), "what is the user's is only read"
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if not row.malformed], ids=lambda row: row.name)
+def test_the_size_of_a_container_is_known_without_reading_it(row: Row) -> None:
+    assert size_of(row.container) == len(row.tokens)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_no_container_is_of_two_formats(row: Row) -> None:
+    reads = [wire_format.name for wire_format in FORMATS if wire_format.read(row.container, None, Reading())]
+    sizes = [wire_format.name for wire_format in FORMATS if wire_format.size(row.container) is not None]
+    assert reads == sizes
+    assert len(reads) <= 1
+    assert is_container(row.container) == bool(sizes)
+
+
+def test_the_chunks_of_a_stream_add_up() -> None:
+    reading = Reading()
+    for container, text in [
+        ({"content": [], "refusal": None}, ""),
+        ({"content": [HELLO], "refusal": None}, "Hello"),
+        (None, ""),
+        ({"content": [{"token": "!", "logprob": -1.0}, {"token": "?", "logprob": -2.0}]}, "!?"),
+        ({"refusal": [{"token": "No", "logprob": -3.0}]}, ""),
+    ]:
+        read_container(container, reading, text)
+    assert pairs(reading.tokens) == [("Hello", -0.0012), ("!", -1.0), ("?", -2.0), ("No", -3.0)]
+    assert reading.source == CHAT
+
+
+def test_a_stream_that_changes_its_format_keeps_every_token_and_the_first_source() -> None:
+    reading = Reading()
+    for row in ROWS:
+        read_container(row.container, reading, row.text)
+    assert pairs(reading.tokens) == [pair for row in ROWS for pair in row.tokens]
+    assert reading.malformed == sum(row.malformed for row in ROWS)
+    assert reading.source == CHAT
+
+
+def test_the_first_problem_is_kept() -> None:
+    assert read({"content": [5, {}]}).problem == "an entry of type int"
+    assert (
+        read({"b": 1, "a": 2}).problem == "a logprobs container of an unknown format: a dict with the keys ['a', 'b']"
+    )
+    assert read([3, "x"]).problem == "a logprobs container of an unknown format: a list of int"
+
+
+def test_every_kind_of_real_number_is_read() -> None:
+    # llama-cpp-python computes with numpy, and community LlamaCpp hands its float32 on: a Real that is no float.
+    reading = read({"tokens": ["a"], "token_logprobs": [Fraction(-1, 2)], "top_logprobs": [{"a": Fraction(-1, 2)}]})
+    assert reading.tokens == [TokenLogprob("a", -0.5, None, (Alternative("a", -0.5),))]
+    assert type(reading.tokens[0].logprob) is float
+    assert reading.malformed == 0
+
+
+# --- anything, anywhere
+
+KEYS = [
+    *("content", "refusal", "reasoning_content", "tokens", "token_logprobs", "top_logprobs", "token_ids"),
+    *("token", "logprob", "bytes", "prob", "top_probs", "logprobs_result", "decoded_token", "12", "x"),
+]
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**320), 10**320)
+    | st.floats()
+    | st.text(alphabet=st.characters(exclude_categories=()), max_size=8),  # lone surrogates too
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(KEYS) | st.text(max_size=3),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=25,
+)
+GOOD = {"token": "good", "logprob": -0.125, "bytes": [103], "top_logprobs": [{"token": "good", "logprob": -0.125}]}
+GOOD_TOKEN = TokenLogprob("good", -0.125, b"g", (Alternative("good", -0.125),))
+
+
+@given(JSON, st.none() | st.text())
+def test_nothing_raises(container: Any, text: str | None) -> None:
+    reading = read(container, text)
+    assert all(type(each.token) is str for each in reading.tokens)
+    assert all(each.logprob is None or type(each.logprob) is float for each in reading.tokens)
+    assert not any(each.logprob != each.logprob for each in reading.tokens), "NaN says no more than None"
+    assert size_of(container) >= 0
+    for info in (container, {"logprobs": container}, {"logprobs_result": container}):
+        find_container(info, SimpleNamespace(response_metadata=container))
+    read_logprobs({"logprobs": container})
+
+
+@given(st.lists(JSON, max_size=3), st.lists(JSON, max_size=3), st.sampled_from(["content", "refusal", None, "vertex"]))
+def test_no_neighbour_of_anything_is_lost(before: list[Any], after: list[Any], where: str | None) -> None:
+    entries: Any = [*before, GOOD, *after]
+    container = {"logprobs_result": entries} if where == "vertex" else {where: entries} if where else entries
+    assert GOOD_TOKEN in read(container).tokens
+
+
+@given(JSON, JSON, JSON)
+def test_wrong_values_cost_no_token(logprob: Any, raw_bytes: Any, tops: Any) -> None:
+    reading = read(
+        {"content": [GOOD, {"token": "x", "logprob": logprob, "bytes": raw_bytes, "top_logprobs": tops}, GOOD]}
+    )
+    assert [each.token for each in reading.tokens] == ["good", "x", "good"]
+    assert reading.tokens[0] == reading.tokens[2] == GOOD_TOKEN
+
+
+@given(st.lists(JSON, max_size=3), JSON, JSON, JSON)
+def test_legacy_lists_lose_no_token(before: list[Any], logprobs: Any, tops: Any, ids: Any) -> None:
+    container = {"tokens": [*before, "good"], "token_logprobs": logprobs, "top_logprobs": tops, "token_ids": ids}
+    assert "good" in [each.token for each in read(container).tokens]
+
+
+@given(st.lists(JSON, max_size=3), JSON)
+def test_token_id_maps_lose_no_neighbour(others: list[Any], value: Any) -> None:
+    others = [each for each in others if not isinstance(each, dict)]  # a dict can be an entry of another format
+    reading = read([*others, {"12": -0.5}, {"13": value}])
+    assert ("token_id:12", -0.5) in pairs(reading.tokens)
+    assert reading.source == "bedrock"
+
+
+@given(JSON, st.sampled_from(["content", "refusal", "reasoning_content"]), st.sampled_from(["content", "refusal"]))
+def test_a_wrong_list_costs_no_other_list(wrong: Any, where: str, right: str) -> None:
+    reading = read({where: wrong, right: [GOOD]})
+    assert GOOD_TOKEN in reading.tokens
+
+
+def test_very_many_tokens() -> None:
+    container = {"content": [{**GOOD, "top_logprobs": [GOOD] * 20}] * 5_000}
+    reading = read(container)
+    assert len(reading.tokens) == size_of(container) == 5_000
+    assert len(reading.tokens[-1].alternatives) == 20
+
+
+# --- where LangChain puts a container
+
+C1 = {"content": [{"token": "a", "logprob": -1.0}]}
+C2 = {"content": [{"token": "b", "logprob": -2.0}]}
+A, B = [TokenLogprob("a", -1.0)], [TokenLogprob("b", -2.0)]
+VERTEX = [{"token": "a", "logprob": -1.0}]
+
+
+@pytest.mark.parametrize(
+    ("info", "metadata", "expected"),
+    [
+        ({"logprobs": C1}, {"logprobs": C2}, C1),
+        ({"logprobs": None}, {"logprobs": C2}, C2),
+        ({"finish_reason": "stop"}, {"logprobs": C2}, C2),
+        (None, {"logprobs": C2}, C2),
+        ("wrong", "wrong", None),
+        (None, None, None),
+        ({"logprobs": 0.0}, {"logprobs": -1.0}, 0.0),
+        ({"logprobs_result": VERTEX}, {}, {"logprobs_result": VERTEX}),
+        ({"logprobs": None, "logprobs_result": VERTEX}, {}, {"logprobs_result": VERTEX}),
+        ({"logprobs_result": None}, {"logprobs_result": VERTEX}, {"logprobs_result": VERTEX}),
+    ],
+)
+def test_generation_info_counts_before_the_message(info: Any, metadata: Any, expected: Any) -> None:
+    assert find_container(info, SimpleNamespace(response_metadata=metadata)) == expected
+
+
+def test_the_container_is_no_copy() -> None:
+    assert find_container({"logprobs": C1}, None) is C1
+    assert find_container(None, object()) is None
+
+
+def chat(text: str, info: Any = None, **metadata: Any) -> ChatGeneration:
+    return ChatGeneration(message=AIMessage(text, response_metadata=metadata), generation_info=info)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (LLMResult(generations=[[chat("a", {"logprobs": C1}, logprobs=C1), chat("b", {"logprobs": C2})]]), [A, B]),
+        (LLMResult(generations=[[chat("a", {"logprobs": C1})], [chat("?"), chat("b", logprobs=C2)]]), [A, [], B]),
+        (LLMResult(generations=[[]]), [[]]),
+        (LLMResult(generations=[]), [[]]),
+        (SimpleNamespace(generations=[Generation(text="a", generation_info={"logprobs": C1})]), [A]),
+        (Generation(text="a", generation_info={"logprobs": C1}), [A]),
+        (Generation(text="a"), [[]]),
+        (chat("a", {"logprobs": C1}, logprobs=C1), [A]),
+        (AIMessage("a", response_metadata={"logprobs": C1}), [A]),
+        (AIMessage("a"), [[]]),
+        (HumanMessage("a"), [[]]),
+        (GenerationChunk(text="a", generation_info={"logprobs": -1.0}), [A]),
+        (ChatGenerationChunk(message=AIMessageChunk("a"), generation_info={"logprobs": -1.0}), [A]),
+        (AIMessageChunk("a", response_metadata={"logprobs": [{"12": -1.0}]}), [A]),
+        (AIMessageChunk([{"type": "text", "text": "a"}], response_metadata={"logprobs": -1.0}), [A]),
+        (AIMessage("several tokens", response_metadata={"logprobs": -1.0}), [[TokenLogprob("", -1.0)]]),
+        ({"logprobs": C1, "finish_reason": "stop"}, [A]),
+        ({"logprobs_result": VERTEX, "avg_logprobs": -1.0}, [A]),
+        ({"logprobs": None}, [[]]),
+        ({"finish_reason": "stop"}, [[]]),
+        ({}, [[]]),
+        (None, [[]]),
+        (C1, [A]),
+        (VERTEX, [A]),
+        ([], [[]]),
+        (-1.0, [[TokenLogprob("", -1.0)]]),
+        (SdkLogprobs(content=[SdkEntry(token="a", logprob=-1.0)]), [A]),
+    ],
+)
+def test_read_logprobs(source: Any, expected: list[list[TokenLogprob]]) -> None:
+    assert read_logprobs(source) == expected
+
+
+@pytest.mark.parametrize("source", ["text", b"x", True, object(), ["text"], LLMResult, 1j])
+def test_read_logprobs_names_what_it_reads(source: Any) -> None:
+    with pytest.raises(TypeError, match="give an LLMResult, a Generation, an AIMessage"):
+        read_logprobs(source)
