@@ -1,0 +1,85 @@
+"""What is kept with an open run, and what an ended model call shows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_logprobs.capture import Captured
+from langchain_logprobs.findings import Findings, RollUp, Status, level_of, measure_choices
+from langchain_logprobs.measures import measure
+from langchain_logprobs.settings import Settings
+
+logger = logging.getLogger("langchain_logprobs")
+
+
+@dataclass(slots=True)
+class Step:
+    """What is kept with a run that is no model call: the roll-up of the calls below it."""
+
+    roll_up: RollUp = field(default_factory=RollUp)
+
+
+@dataclass(slots=True)
+class Call:
+    """What is kept with a model call: what was asked for, and who was asked.
+
+    Attributes:
+        identity: Its operation, provider and model, by their GenAI names.
+        params: The parameters of the request, as LangChain has them.
+        asked: Whether logprobs were asked for, in the request or on the constructor.
+        asked_in_constructor_only: Whether the constructor has them but the request does not carry them.
+        choices: How many answers were asked for.
+        class_name: The model's class, empty where it is unknown.
+    """
+
+    identity: dict[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    asked: bool = False
+    asked_in_constructor_only: bool = False
+    choices: int = 1
+    class_name: str = ""
+
+
+def find(call: Call, captured: Captured, early: str | None, settings: Settings) -> Findings:
+    """Return what an ended model call shows.
+
+    Args:
+        call: What was asked for.
+        captured: What came.
+        early: Why the run ended before its end; None where it did not.
+        settings: The thresholds.
+    """
+    first = captured.choices[0].reading
+    choices = [choice.reading.tokens for choice in captured.choices]
+    measures, total = measure_choices(choices, settings.low_probability)
+    status, reason = _status(call, captured, early, bool(total.token_count or first.reasoning))
+    return Findings(
+        status=status,
+        reason=reason,
+        source=next((choice.reading.source for choice in captured.choices if choice.reading.source), None),
+        choices=choices,
+        measures=measures,
+        total=total,
+        level=level_of(total.confidence, high=settings.high_confidence, medium=settings.medium_confidence),
+        reasoning=measure(first.reasoning, low_probability=settings.low_probability) if first.reasoning else None,
+    )
+
+
+def _status(call: Call, captured: Captured, early: str | None, any_tokens: bool) -> tuple[Status, str | None]:
+    malformed = sum(choice.reading.malformed for choice in captured.choices)
+    unreadable = None
+    if malformed:
+        problem = next(choice.reading.problem for choice in captured.choices if choice.reading.problem)
+        unreadable = f"{malformed} logprob values could not be read, the first: {problem}"
+        logger.warning("%s", unreadable)
+    reason = early or captured.lost or unreadable
+    if any_tokens:
+        return ("recorded" if reason is None else "partial"), reason
+    if not call.asked and not malformed:
+        return "not_requested", None
+    if reason is not None:
+        return "partial", reason
+    return "missing", None

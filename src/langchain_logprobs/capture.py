@@ -1,0 +1,182 @@
+"""What one model call has received: raw logprob containers with their arrival times, read once, when the run ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from langchain_core.outputs import ChatGenerationChunk, GenerationChunk, LLMResult
+
+from langchain_logprobs.formats import Reading, read_container, size_of
+from langchain_logprobs.formats.locate import find_container
+
+
+class Piece(NamedTuple):
+    """One call of the token callback, stored as it came.
+
+    Attributes:
+        time: Its arrival (nanoseconds since the epoch).
+        text: The chunk's text, or the content blocks that some integrations send in its place.
+        container: Its raw logprob container, None where it brought none.
+    """
+
+    time: int
+    text: Any
+    container: Any
+
+
+class Chunk(NamedTuple):
+    """The tokens that arrived together.
+
+    Attributes:
+        time: Their arrival (nanoseconds since the epoch).
+        start: Index of the first of them in the answer's tokens.
+        count: How many they are, at least 1.
+    """
+
+    time: int
+    start: int
+    count: int
+
+
+@dataclass(slots=True)
+class Choice:
+    """One answer of a model call: its tokens as they were read, the chunks they came in, and its text.
+
+    Attributes:
+        reading: The tokens, and what of them could not be read.
+        chunks: The chunks that brought tokens, in order: they tile the tokens. Empty where nothing was streamed.
+        text: The answer's text; None where it is unknown (the run ended without a result).
+        message: The answer as LangChain's Generation; None where the run ended without a result.
+    """
+
+    reading: Reading
+    chunks: list[Chunk] = field(default_factory=list)
+    text: str | None = None
+    generation: Any = None
+
+
+@dataclass(slots=True)
+class Captured:
+    """Everything that a model call brought.
+
+    Attributes:
+        choices: One for each answer, at least one.
+        lost: Why some logprobs are known to be lost; None where nothing points to that.
+        first_chunk_time: Arrival of the first chunk (nanoseconds since the epoch); None where nothing was streamed.
+    """
+
+    choices: list[Choice]
+    lost: str | None = None
+    first_chunk_time: int | None = None
+
+
+def container_of(chunk: GenerationChunk | ChatGenerationChunk | None, keywords: dict[str, Any]) -> Any:
+    """Return the raw logprob container that one token callback carries, None where it carries none.
+
+    It is in the chunk's generation_info; else in its message's response_metadata (Bedrock); else in the callback's
+    keywords, for integrations that pass no chunk there (community LlamaCpp calls it `log_probs`).
+    """
+    if chunk is not None:
+        info = chunk.generation_info
+        if info:
+            container = info.get("logprobs")
+            if container is not None:
+                return container
+        container = find_container(info, getattr(chunk, "message", None))
+        if container is not None:
+            return container
+    container = keywords.get("logprobs")
+    return keywords.get("log_probs") if container is None else container
+
+
+def collect(
+    pieces: Sequence[Piece],
+    response: LLMResult | None,
+    *,
+    expected_choices: int = 1,
+    dropped_pieces: int = 0,
+) -> Captured:
+    """Read what a run has received.
+
+    The run's result is the whole answer, unless the chunks hold more of it: LangChain's streaming v3 keeps only the
+    last token's logprobs there, and a run that ended early may have none. They are never added together.
+
+    Args:
+        pieces: The token callbacks, in order.
+        response: What the run ended with, None where it ended without a result.
+        expected_choices: How many answers were asked for (`n`).
+        dropped_pieces: How many token callbacks came after the limit on their number.
+
+    Returns:
+        The choices with their tokens.
+    """
+    generations = _generations(response)
+    streamed = _read_pieces(pieces)
+    interleaved = bool(streamed.reading.tokens) and (len(generations) > 1 or expected_choices > 1)
+    choices = [_choice(generation, None if interleaved else streamed) for generation in generations[:1]]
+    choices += [_choice(generation, None) for generation in generations[1:]]
+    if not choices or (interleaved and not any(choice.reading.tokens for choice in choices)):
+        # Nothing but the chunks is left.
+        if choices:
+            streamed.text, streamed.generation = choices[0].text, choices[0].generation
+        choices = [streamed, *choices[1:]]
+    lost = None
+    if interleaved and (choices[0] is streamed or len(generations) < expected_choices):
+        lost = "the chunks of several choices came without saying which choice they belong to"
+    elif dropped_pieces:
+        lost = f"{dropped_pieces} chunks came after the first {len(pieces)} (Settings.max_chunks)"
+    return Captured(choices, lost, pieces[0].time if pieces else None)
+
+
+def _generations(response: LLMResult | None) -> list[Any]:
+    """Return the answers of a result. Error callbacks pass anything from no list at all to a merged partial answer."""
+    generations = getattr(response, "generations", None)
+    first = generations[0] if isinstance(generations, list) and generations else None
+    return list(first) if isinstance(first, list) else []
+
+
+def _read_pieces(pieces: Sequence[Piece]) -> Choice:
+    choice = Choice(Reading())
+    tokens = choice.reading.tokens
+    texts: list[str] = []
+    for time, text, container in pieces:
+        plain = text if type(text) is str else None
+        if plain:
+            texts.append(plain)
+        if container is not None:
+            start = len(tokens)
+            read_container(container, choice.reading, plain)
+            if len(tokens) > start:
+                choice.chunks.append(Chunk(time, start, len(tokens) - start))
+    choice.text = "".join(texts) or None
+    return choice
+
+
+def _choice(generation: Any, streamed: Choice | None) -> Choice:
+    """Return the choice as the result has it, or as it was streamed where that holds at least as much."""
+    container = find_container(getattr(generation, "generation_info", None), getattr(generation, "message", None))
+    text = _text_of(generation)
+    if streamed is not None and streamed.reading.tokens and size_of(container) <= len(streamed.reading.tokens):
+        streamed.text = text or streamed.text
+        streamed.generation = generation
+        return streamed
+    reading = Reading()
+    read_container(container, reading)
+    choice = Choice(reading, text=text, generation=generation)
+    if streamed is not None and streamed.chunks:
+        # The result holds more than the chunks brought: the rest arrived, at the latest, with the last chunk.
+        last = streamed.chunks[-1]
+        choice.chunks = [*streamed.chunks[:-1], Chunk(last.time, last.start, len(reading.tokens) - last.start)]
+    return choice
+
+
+def _text_of(generation: Any) -> str | None:
+    """Return an answer's text: its content, or the refusal that stands in for it."""
+    text = getattr(generation, "text", None)
+    if isinstance(text, str) and text:
+        return str(text)
+    extra = getattr(getattr(generation, "message", None), "additional_kwargs", None)
+    refusal = extra.get("refusal") if isinstance(extra, dict) else None
+    return refusal if isinstance(refusal, str) and refusal else None

@@ -1,0 +1,1 @@
+"""What goes out: the only modules that know OpenTelemetry."""

@@ -1,0 +1,170 @@
+"""Findings to span attributes: small functions that yield (name, value) pairs. Knows no spans."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from langchain_logprobs.findings import Findings, RollUp
+from langchain_logprobs.measures import Measures
+from langchain_logprobs.telemetry import names
+from langchain_logprobs.telemetry.budget import FLOAT_BYTES, STRING_OVERHEAD
+from langchain_logprobs.tokens import ROUNDING_LOGPROB, TokenLogprob, usable_logprob
+
+Pair = tuple[str, Any]
+
+
+def clean(text: str) -> str:
+    """Return text that UTF-8 can carry: a lone surrogate (half an emoji) becomes U+FFFD; two halves are joined."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def clean_all(texts: list[str]) -> list[str]:
+    """Return the texts as they are if UTF-8 can carry them, which one look at all of them tells."""
+    try:
+        "\0".join(texts).encode()
+    except UnicodeEncodeError:
+        return [clean(text) for text in texts]
+    return texts
+
+
+def status(findings: Findings) -> Iterator[Pair]:
+    """Yield whether there are logprobs, and where they were read."""
+    yield names.STATUS, findings.status
+    if findings.reason is not None:
+        yield names.STATUS_REASON, clean(findings.reason)
+    if findings.source is not None:
+        yield names.SOURCE, findings.source
+
+
+def summary(findings: Findings, *, capture_text: bool) -> Iterator[Pair]:
+    """Yield the measures of all choices together."""
+    total = findings.total
+    if not total.token_count:
+        return
+    yield from _measures(total)
+    yield names.LEVEL, findings.level
+    if total.min_logprob is not None:
+        yield names.MIN_PROBABILITY, total.min_probability
+        if capture_text:
+            yield names.MIN_TOKEN, clean(findings.weakest_token)
+        if total.min_index is not None and total.min_index < len(findings.tokens):
+            yield names.MIN_INDEX, total.min_index
+    yield names.LOW_RATIO, total.low_ratio
+    yield names.LOW_COUNT, total.low_count
+    yield names.STRETCH_COUNT, findings.stretch_count
+    yield names.DETECTED, total.low_count > 0
+    yield names.ENTROPY_MEAN, total.entropy_mean
+    yield names.ENTROPY_MAX, total.entropy_max
+    yield names.ENTROPY_TOP_K, total.top_k
+    yield names.COVERED_MASS, total.covered_mass_mean
+    yield names.MARGIN_MEAN, total.margin_mean
+    yield names.OFF_TOP1_RATIO, total.off_top1_ratio
+
+
+def reasoning(measures: Measures | None) -> Iterator[Pair]:
+    """Yield the measures of a reasoning text, which are never mixed into the answer's."""
+    if measures is not None:
+        yield names.REASONING_COUNT, measures.scored_count
+        yield names.REASONING_MEAN, measures.mean_logprob
+
+
+def choice(index: int, tokens: Sequence[TokenLogprob], measures: Measures, *, capture_text: bool) -> Iterator[Pair]:
+    """Yield the measures of one of several choices."""
+    yield names.CHOICE_INDEX, index
+    yield from _measures(measures)
+    yield names.MIN_PROBABILITY, measures.min_probability
+    yield names.MIN_INDEX, measures.min_index
+    if capture_text and measures.min_index is not None:
+        yield names.MIN_TOKEN, clean(tokens[measures.min_index].token)
+
+
+def _measures(measures: Measures) -> Iterator[Pair]:
+    yield names.TOKEN_COUNT, measures.scored_count
+    yield names.CENSORED_COUNT, measures.censored_count
+    yield names.MEAN, measures.mean_logprob
+    yield names.SUM, measures.sum_logprob
+    yield names.PERPLEXITY, measures.perplexity
+    yield names.CONFIDENCE, measures.confidence
+
+
+def values(tokens: Sequence[TokenLogprob], measures: Measures, floor: float) -> tuple[list[float], list[int]]:
+    """Return the logprobs as recorded, and the positions of the censored ones, where the floor stands."""
+    if not measures.censored_count:
+        return [token[1] for token in tokens], []  # type: ignore[misc]  # none is None where none is censored
+    recorded, censored = [], []
+    for index, token in enumerate(tokens):
+        if usable_logprob(token.logprob) is None:
+            censored.append(index)
+        recorded.append(recorded_logprob(token.logprob, floor))
+    return recorded, censored
+
+
+def positions_with_alternatives(tokens: Sequence[TokenLogprob], low_probability: float | None) -> list[int]:
+    """Return the positions whose alternatives matter, the most important first.
+
+    Args:
+        tokens: The tokens.
+        low_probability: Only tokens under it or censored, the weakest first; None for all positions in order.
+    """
+    if low_probability is None:
+        return [index for index, token in enumerate(tokens) if token.alternatives]
+    threshold = math.log(low_probability) if low_probability > 0.0 else -math.inf
+    low = []
+    for index, (_, logprob, _, alternatives) in enumerate(tokens):
+        if alternatives and (logprob is None or logprob < threshold or logprob > ROUNDING_LOGPROB):
+            low.append((-math.inf if logprob is None else logprob, index))
+    return [index for _, index in sorted(low)]
+
+
+def alternatives_size(token: TokenLogprob) -> int:
+    """Return the bytes that the alternatives of one position take: a string, a double and a small int each."""
+    return sum(len(clean(other.token).encode()) + STRING_OVERHEAD + FLOAT_BYTES + 6 for other in token.alternatives)
+
+
+def alternatives(
+    tokens: Sequence[TokenLogprob], positions: Sequence[int], floor: float, *, capture_text: bool
+) -> dict[str, Any]:
+    """Return the alternatives of some positions as three parallel arrays; nothing where there are none."""
+    rows = [(position, other) for position in positions for other in tokens[position].alternatives]
+    if not rows:
+        return {}
+    recorded: dict[str, Any] = {
+        names.ALTERNATIVE_POSITIONS: [position for position, _ in rows],
+        names.ALTERNATIVE_VALUES: [recorded_logprob(other.logprob, floor) for _, other in rows],
+    }
+    if capture_text:
+        recorded[names.ALTERNATIVE_TOKENS] = clean_all([other.token for _, other in rows])
+    return recorded
+
+
+def recorded_logprob(logprob: float | None, floor: float) -> float:
+    """Return a logprob as it is recorded: raw where it is an honest number, else the floor (nats)."""
+    return floor if logprob is None or usable_logprob(logprob) is None else logprob
+
+
+def roll_up(total: RollUp, *, capture_text: bool) -> Iterator[Pair]:
+    """Yield what an ancestor says of the model calls below it."""
+    if not total.calls:
+        return
+    yield names.CALL_COUNT, total.calls
+    yield names.TOKEN_COUNT, total.scored_count
+    yield names.MEAN, total.mean_logprob
+    yield names.CONFIDENCE, total.confidence
+    yield names.LEVEL, total.level
+    yield names.DETECTED, total.detected
+    if total.min_logprob is not None:
+        yield names.MIN_PROBABILITY, total.min_probability
+        yield names.MIN_SPAN_ID, total.min_span_id
+        if capture_text and total.min_token is not None:
+            yield names.MIN_TOKEN, clean(total.min_token)
+
+
+def present(pairs: Iterable[Pair]) -> dict[str, Any]:
+    """Return the pairs whose value could be computed."""
+    return {name: value for name, value in pairs if value is not None}
