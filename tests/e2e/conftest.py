@@ -1,0 +1,62 @@
+"""Fixtures of the end-to-end tests: a real model, real backends, and a handler whose spans can be looked at."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+# The scripted HTTP server of the provider tests, and the model server of the examples.
+sys.path += [str(HERE), str(HERE.parent / "providers"), str(HERE.parents[1] / "examples")]
+
+from backends import Jaeger, Phoenix, has_go, running_jaeger, running_phoenix  # noqa: E402
+from local_model import LocalModel, local_model  # noqa: E402
+from proxy import RecordingProxy  # noqa: E402
+from tracing import Traced  # noqa: E402
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in this folder, so that `-m "not e2e"` leaves it out."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker("e2e")
+
+
+@pytest.fixture(scope="session")
+def jaeger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jaeger]:
+    """Jaeger, running; built first if this machine has not built it yet."""
+    if not has_go():
+        pytest.skip("Jaeger is built with Go, and there is no `go` on the PATH")
+    with running_jaeger(tmp_path_factory.mktemp("jaeger")) as backend:
+        yield backend
+
+
+@pytest.fixture(scope="session")
+def phoenix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phoenix]:
+    """Phoenix, running; installed first if this machine has not installed it yet."""
+    with running_phoenix(tmp_path_factory.mktemp("phoenix")) as backend:
+        yield backend
+
+
+@pytest.fixture(scope="session")
+def model_server() -> Iterator[LocalModel]:
+    """SmolLM2 behind llama.cpp's server."""
+    with local_model() as served:
+        yield served
+
+
+@pytest.fixture
+def wire(model_server: LocalModel) -> Iterator[RecordingProxy]:
+    """A proxy in front of the model that keeps what HTTP carried."""
+    with RecordingProxy(model_server.base_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def traced() -> Iterator[Traced]:
+    """A handler whose finished spans are kept in memory."""
+    with Traced() as kept:
+        yield kept

@@ -1,0 +1,143 @@
+"""A recording reverse proxy between the client and a model server: what HTTP carried, seen from underneath.
+
+It forwards each request and passes the answer on as it comes, keeping a copy. `Exchange.entries` reads the logprobs out
+of that copy with nothing but `json`, so that a test compares what the handler put on a span with what was on the wire,
+and not with what a library in between made of it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class Exchange:
+    """One request and as much of its answer as has been passed on."""
+
+    def __init__(self, path: str, request: Any) -> None:
+        self.path = path
+        self.request = request
+        self.status: int | None = None
+        self.content_type = ""
+        self.body = b""
+
+    @property
+    def documents(self) -> list[Any]:
+        """The answer: the one JSON document, or the data of each server-sent event that arrived whole."""
+        if not self.content_type.startswith("text/event-stream"):
+            return [json.loads(self.body)]
+        events = self.body.split(b"\n\n")[:-1]  # the last piece is empty, or an event cut short
+        data = [event.removeprefix(b"data: ") for event in events if event.startswith(b"data: ")]
+        return [json.loads(each) for each in data if each != b"[DONE]"]
+
+    def entries(self, choice: int = 0) -> list[dict[str, Any]]:
+        """The logprob entries of one choice, in order."""
+        return [
+            entry
+            for document in self.documents
+            for each in document.get("choices", ())
+            if each["index"] == choice and each.get("logprobs")
+            for entry in each["logprobs"]["content"] or ()
+        ]
+
+    def tokens(self, choice: int = 0) -> list[str]:
+        """The tokens of one choice."""
+        return [entry["token"] for entry in self.entries(choice)]
+
+    def values(self, choice: int = 0) -> list[float]:
+        """The logprobs of one choice."""
+        return [entry["logprob"] for entry in self.entries(choice)]
+
+
+class RecordingProxy:
+    """The proxy. Use it as a context manager; `url` stands for the server's, `exchanges` is what went through."""
+
+    def __init__(self, upstream: str) -> None:
+        self.exchanges: list[Exchange] = []
+        parts = urlsplit(upstream)
+        assert parts.hostname is not None
+        assert parts.port is not None
+        self._upstream = (parts.hostname, parts.port)
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> RecordingProxy:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def pass_on(self, exchange: Exchange, method: str, headers: dict[str, str], body: bytes) -> Iterator[bytes]:
+        """Ask the server; the answer's pieces, as they come. `exchange` has status and type after the first `next`."""
+        connection = http.client.HTTPConnection(*self._upstream, timeout=300)
+        try:
+            connection.request(method, exchange.path, body, headers)
+            response = connection.getresponse()
+            exchange.status = response.status
+            exchange.content_type = response.headers.get("Content-Type", "")
+            yield b""
+            while piece := response.read1(65536):
+                exchange.body += piece
+                yield piece
+        finally:
+            connection.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True  # an answer that hangs must not hang the test run
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: clients that go away and servers that die are what some tests are about."""
+
+
+def _handler(proxy: RecordingProxy) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            exchange = Exchange(self.path, json.loads(body) if body else None)
+            proxy.exchanges.append(exchange)
+            headers = {"Content-Type": "application/json", "Connection": "close"}
+            pieces = proxy.pass_on(exchange, self.command, headers, body)
+            try:
+                next(pieces)
+                self.send_response(exchange.status or 502)
+                self.send_header("Content-Type", exchange.content_type)
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                for piece in pieces:
+                    self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+                    self.wfile.flush()
+                self.wfile.write(b"0\r\n\r\n")
+            except (OSError, http.client.HTTPException):
+                # The server died or the client went away: the other side sees a connection that ends too early.
+                self.close_connection = True
+                with suppress(OSError):
+                    self.connection.shutdown(2)
+            finally:
+                pieces.close()
+
+        do_GET = do_POST
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Keep the test's output clean."""
+
+    return Handler

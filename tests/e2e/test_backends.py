@@ -1,0 +1,133 @@
+"""Real backends: what the handler writes is sent by the real exporters and read back through the backend's own API."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from backends import Backend, exporter, sent
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_openai import ChatOpenAI
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from processes import wait_for
+from tracing import Traced, attributes, tokens, values
+from wire import WireServer, sse
+
+TOKENS = 2000
+TOP = 5
+ARRIVAL_TIMEOUT = 30.0
+
+# What breaks naive storage: spaces, line breaks, quotes, control characters, other scripts, emoji, an empty token.
+VOCABULARY = (
+    " the",
+    " of",
+    "The",
+    ".",
+    ",",
+    "\n",
+    "\n\n",
+    '"',
+    "\\",
+    "\t",
+    " é",
+    "ß",
+    "你好",
+    " мир",
+    "😀",
+    "👩‍🚀",
+    "",
+    "{}",
+    "[1]",
+    " $",
+)
+CENSORED = -9999.0  # "too unlikely to say"
+
+
+def streamed_answer() -> list[dict[str, Any]]:
+    """An answer of 2,000 tokens with five alternatives each, as the events of OpenAI's chat completions."""
+    dice = random.Random(20261122)
+
+    def entry(token: str, logprob: float) -> dict[str, Any]:
+        return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
+
+    def event(delta: dict[str, Any], logprobs: Any = None, finish: str | None = None) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+        return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+
+    events = [event({"role": "assistant", "content": ""})]
+    for position in range(TOKENS):
+        tops = sorted((-dice.expovariate(0.4) for _ in range(TOP)), reverse=True)
+        others = dice.sample(VOCABULARY, TOP)
+        chosen = 0 if dice.random() < 0.8 else dice.randrange(1, TOP)
+        token, logprob = others[chosen], tops[chosen] if position % 500 else CENSORED
+        alternatives = [entry(other, top) for other, top in zip(others, tops, strict=True)]
+        events.append(event({"content": token}, {"content": [{**entry(token, logprob), "top_logprobs": alternatives}]}))
+    events.append(event({}, finish="stop"))
+    return events
+
+
+@pytest.fixture(scope="module")
+def answer() -> list[dict[str, Any]]:
+    return streamed_answer()
+
+
+@pytest.fixture
+def model_url(answer: list[dict[str, Any]]) -> Iterator[str]:
+    with WireServer() as server:
+        server.answer("/v1/chat/completions", sse(answer))
+        yield f"{server.url}/v1"
+
+
+@pytest.fixture(params=["phoenix", "jaeger"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    found: Backend = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_trace_read_back_equals_what_was_sent(
+    backend: Backend, protocol: str, model_url: str, answer: list[dict[str, Any]]
+) -> None:
+    service = f"e2e-{uuid.uuid4().hex}"
+    with Traced(service=service, processors=[BatchSpanProcessor(exporter(backend, protocol))]) as traced:
+        model = ChatOpenAI(model="m", api_key="none", base_url=model_url, logprobs=True, top_logprobs=TOP)
+        chain = ChatPromptTemplate.from_template("{question}") | model | StrOutputParser()
+        text = "".join(chain.stream({"question": "Tell me everything."}, traced.config))
+        assert traced.provider.force_flush()
+        traced.assert_complete()
+
+    # What was sent is what the model said.
+    entries = [each["choices"][0]["logprobs"]["content"][0] for each in answer[1:-1]]
+    (call,) = traced.calls
+    assert text == "".join(entry["token"] for entry in entries)
+    assert tokens(call) == [entry["token"] for entry in entries]
+    assert values(call) == [-100.0 if entry["logprob"] == CENSORED else entry["logprob"] for entry in entries]
+    assert sum(event.name == "logprobs.chunk" for event in call.events) == 64
+
+    # What came back is what was sent.
+    (root,) = traced.roots
+    assert root.context is not None
+    trace_id = format(root.context.trace_id, "032x")
+    expected = {span.span_id: span for span in (sent(each, backend) for each in traced.spans)}
+    received = wait_for(
+        lambda: found if len(found := backend.read(service, trace_id)) >= len(expected) else None,
+        timeout=ARRIVAL_TIMEOUT,
+        what=f"{len(expected)} spans in {backend.name}",
+    )
+    assert {span.span_id for span in received} == set(expected)
+    assert len(received) == len(expected)
+    for span in received:
+        own = {key: value for key, value in span.attributes.items() if not backend.own_attribute(key)}
+        kept = span._replace(attributes=own)
+        for field in kept._fields:
+            assert getattr(kept, field) == getattr(expected[span.span_id], field), (span.name, field)
+
+    # The trace is found by its root's level, and not by another level.
+    level = attributes(root)["logprobs.confidence.level"]
+    other = "high" if level != "high" else "low"
+    assert backend.find_roots(service, root.name, {"logprobs.confidence.level": level}) == {trace_id}
+    assert backend.find_roots(service, root.name, {"logprobs.confidence.level": other}) == set()
