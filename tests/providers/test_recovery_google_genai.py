@@ -130,11 +130,6 @@ def test_unpatched_they_are_dropped(wire: WireServer, path: str) -> None:
     assert not recorder.streamed
 
 
-def test_asked_for_in_a_generation_config(wire: WireServer, patched: None) -> None:
-    recorder, _ = run(chat(wire), "invoke", generation_config=ASK)
-    assert recorder.end_info["logprobs"] == {"content": ENTRIES}
-
-
 def test_every_candidate_gets_its_own(wire: WireServer, patched: None) -> None:
     first, second, third = piece(slice(0, 1), "STOP"), piece(slice(1, 2), "STOP"), piece(slice(0, 1), asked=False)
     wire.answer("/v1beta/models/*", json_body(body(first, second, third)))

@@ -52,7 +52,8 @@ def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_two_callers_patch_once_and_the_last_one_takes_it_off() -> None:
     each = patch(ChatModel, "answer")
     original = ChatModel.answer
-    assert _patching.apply(each) and _patching.apply(each)
+    assert _patching.apply(each)
+    assert _patching.apply(each)
     assert ChatModel().answer("a") == ["a", "patched"]
     _patching.release(each)
     assert ChatModel().answer("a") == ["a", "patched"]
