@@ -11,6 +11,7 @@ from langchain_logprobs.capture import Captured
 from langchain_logprobs.findings import Findings, RollUp, Status, level_of, measure_choices
 from langchain_logprobs.measures import measure
 from langchain_logprobs.settings import Settings
+from langchain_logprobs.stretches import low_confidence_stretches, worst_stretches
 
 logger = logging.getLogger("langchain_logprobs")
 
@@ -56,6 +57,7 @@ def find(call: Call, captured: Captured, early: str | None, settings: Settings) 
     choices = [choice.reading.tokens for choice in captured.choices]
     measures, total = measure_choices(choices, settings.low_probability)
     status, reason = _status(call, captured, early, bool(total.token_count or first.reasoning))
+    stretches = low_confidence_stretches(choices[0], captured.choices[0].text, threshold=settings.low_probability)
     return Findings(
         status=status,
         reason=reason,
@@ -64,6 +66,8 @@ def find(call: Call, captured: Captured, early: str | None, settings: Settings) 
         measures=measures,
         total=total,
         level=level_of(total.confidence, high=settings.high_confidence, medium=settings.medium_confidence),
+        stretches=worst_stretches(stretches, settings.max_stretches),
+        stretch_count=len(stretches),
         reasoning=measure(first.reasoning, low_probability=settings.low_probability) if first.reasoning else None,
     )
 

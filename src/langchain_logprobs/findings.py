@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from langchain_logprobs.measures import Measures, measure
+from langchain_logprobs.stretches import Stretch
 from langchain_logprobs.tokens import TokenLogprob
 
 Status = Literal["recorded", "partial", "missing", "not_requested"]
@@ -28,7 +29,9 @@ class Findings:
         measures: The measures of each choice.
         total: The measures of all choices together.
         level: The level of `total`; None where it has no mean.
-        stretch_count: How many low-confidence stretches choice 0 has.
+        stretches: Its low-confidence stretches: of choice 0, in the order of the text, at most as many as the setting
+            says, the worst ones.
+        stretch_count: How many there are.
         reasoning: The measures of its reasoning text, None where the provider reported none apart.
     """
 
@@ -39,7 +42,8 @@ class Findings:
     measures: list[Measures]
     total: Measures
     level: Level | None
-    stretch_count: int = 0
+    stretches: list[Stretch]
+    stretch_count: int
     reasoning: Measures | None = None
 
     @property

@@ -10,10 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from langchain_logprobs.tokens import ROUNDING_LOGPROB, SENTINEL_LOGPROB, TokenLogprob
-
-LOW_PROBABILITY = 0.2
-"""Below this a token counts as low: the threshold of LangChain's own FLARE chain. Not calibrated for any model."""
+from langchain_logprobs.tokens import LOW_PROBABILITY, ROUNDING_LOGPROB, SENTINEL_LOGPROB, TokenLogprob
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from langchain_logprobs.measures import LOW_PROBABILITY
+from langchain_logprobs.tokens import LOW_PROBABILITY
 
 ENV_PREFIX = "LANGCHAIN_LOGPROBS_"
 """Every setting can be given as this prefix and its name in capitals, e.g. `LANGCHAIN_LOGPROBS_EVENTS=log`."""
@@ -44,7 +44,7 @@ class Settings:
         "low", "Record the alternatives of the tokens under `low_probability`, of all tokens, or none."
     )
     low_probability: float = _number(
-        LOW_PROBABILITY, 0.0, 1.0, "A token under this probability is low. Not calibrated for any model."
+        LOW_PROBABILITY, 1e-9, 1.0, "A token under this probability is low. Not calibrated for any model."
     )
     high_confidence: float = _number(
         0.8, 0.0, 1.0, "exp(mean logprob) from which an answer's level is `high`. Not calibrated."

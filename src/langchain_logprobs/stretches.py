@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, TypedDict
 
 from langchain_logprobs.alignment import Alignment, align
-from langchain_logprobs.tokens import ROUNDING_LOGPROB, SENTINEL_LOGPROB, Alternative, TokenLogprob, usable_logprob
-
-LOW_PROBABILITY: Final = 0.2
-"""The one threshold of this package: below it a token is low. It is FlareChain's, and calibrated for no model."""
+from langchain_logprobs.tokens import (
+    LOW_PROBABILITY,
+    ROUNDING_LOGPROB,
+    SENTINEL_LOGPROB,
+    Alternative,
+    TokenLogprob,
+    usable_logprob,
+)
 
 VERY_LOW_PROBABILITY: Final = 0.05
 """Below it a stretch is `very_low`. Uncalibrated too."""

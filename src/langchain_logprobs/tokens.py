@@ -15,6 +15,9 @@ SENTINEL_LOGPROB = -9998.0
 ROUNDING_LOGPROB = 1e-4
 """A positive logprob up to this is rounding noise around 0; above it, it is not a logprob at all."""
 
+LOW_PROBABILITY = 0.2
+"""Below this a token is low: the threshold of LangChain's own FLARE chain. Calibrated for no model."""
+
 
 class Alternative(NamedTuple):
     """A token that the model could have said at one position, as the provider returned it.

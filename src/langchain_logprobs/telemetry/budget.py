@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 DETAIL_BYTES = 46_000
 """Up to this size a span gets the details that repeat or explain its arrays, so that 2,000 tokens stay under 48 KB."""
@@ -20,6 +21,18 @@ _SUMMARY_BYTES = 2_500
 def strings_size(strings: Sequence[str]) -> int:
     """Return the size of an array of strings."""
     return len("".join(strings).encode()) + STRING_OVERHEAD * len(strings)
+
+
+def event_size(attributes: Mapping[str, Any]) -> int:
+    """Return about the size of an event."""
+    size = 40
+    for name, value in attributes.items():
+        size += len(name) + 14
+        if isinstance(value, str):
+            size += len(value.encode())
+        elif isinstance(value, list):
+            size += strings_size(value) if isinstance(value[0], str) else FLOAT_BYTES * len(value)
+    return size
 
 
 class Budget:

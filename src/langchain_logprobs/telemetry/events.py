@@ -10,6 +10,10 @@ from langchain_logprobs.findings import Findings
 from langchain_logprobs.telemetry import attributes, names
 
 
+MAX_TEXT = 500
+"""Code points of a stretch that are recorded: some backends cut every string at 2,048 bytes."""
+
+
 class Event(NamedTuple):
     """One event.
 
@@ -62,6 +66,39 @@ def choice_events(findings: Findings, time: int, *, capture_text: bool) -> Itera
     for index, (tokens, measures) in enumerate(zip(findings.choices, findings.measures, strict=True)):
         pairs = attributes.choice(index, tokens, measures, capture_text=capture_text)
         yield Event(names.CHOICE_EVENT, time, attributes.present(pairs))
+
+
+def stretch_events(
+    findings: Findings, chunks: Sequence[Chunk], end_time: int, floor: float, *, capture_text: bool
+) -> Iterator[Event]:
+    """Yield one event for each low-confidence stretch, at the arrival of its first token.
+
+    Args:
+        findings: The findings with the stretches.
+        chunks: When the tokens arrived.
+        end_time: The time for tokens that came in no chunk (nanoseconds since the epoch).
+        floor: What is recorded for a logprob that is no honest number (nats).
+        capture_text: Whether text is recorded.
+    """
+    for stretch in findings.stretches:
+        recorded = {
+            names.TEXT_START: stretch.start,
+            names.TEXT_END: stretch.end,
+            names.TOKEN_START: stretch.token_start,
+            names.TOKEN_COUNT: stretch.token_count,
+            names.SEVERITY: stretch.severity,
+            names.MIN_PROBABILITY: stretch.min_probability,
+            names.MEAN: stretch.mean_logprob,
+        }
+        if capture_text:
+            recorded[names.TEXT] = attributes.clean(stretch.text[:MAX_TEXT])
+        if stretch.alternatives:
+            others = stretch.alternatives
+            recorded[names.ALTERNATIVE_VALUES] = [attributes.recorded_logprob(one.logprob, floor) for one in others]
+            if capture_text:
+                recorded[names.ALTERNATIVE_TOKENS] = attributes.clean_all([one.token for one in others])
+        time = time_of_token(stretch.token_start, chunks, end_time)
+        yield Event(names.LOW_CONFIDENCE_EVENT, time, attributes.present(recorded.items()))
 
 
 def time_of_token(index: int, chunks: Sequence[Chunk], default: int) -> int:

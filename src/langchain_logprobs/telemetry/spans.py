@@ -15,8 +15,8 @@ from langchain_logprobs.capture import Chunk
 from langchain_logprobs.findings import Findings, RollUp
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import attributes, genai, names
-from langchain_logprobs.telemetry.budget import DETAIL_BYTES, Budget, strings_size
-from langchain_logprobs.telemetry.events import Event, choice_events, chunk_events
+from langchain_logprobs.telemetry.budget import DETAIL_BYTES, Budget, event_size, strings_size
+from langchain_logprobs.telemetry.events import Event, choice_events, chunk_events, stretch_events
 from langchain_logprobs.telemetry.metrics import Metrics
 
 SCOPE = "langchain_logprobs"
@@ -134,8 +134,11 @@ class Telemetry:
         if recorded < len(values):
             arrays[names.TOKENS_RECORDED] = recorded
 
-        events = list(choice_events(findings, end_time, capture_text=settings.capture_text))
-        budget.spend(250 * len(events))
+        events = [
+            *stretch_events(findings, chunks, end_time, settings.censored_floor, capture_text=settings.capture_text),
+            *choice_events(findings, end_time, capture_text=settings.capture_text),
+        ]
+        budget.spend(sum(event_size(event.attributes) for event in events))
         most = settings.max_chunk_events
         if settings.events in ("span", "both") and chunks:
             affordable = (DETAIL_BYTES - budget.spent) // _CHUNK_EVENT_BYTES
