@@ -1,0 +1,263 @@
+"""What one model call said, read from its span's attributes: tokens, numbers, alternatives, JSON fields.
+
+A span can come from a file that anybody wrote: an attribute of the wrong type counts as absent, and arrays that should
+be parallel are read as far as the shorter one goes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from langchain_logprobs.telemetry import names
+
+_SPELLED_BYTES = re.compile(r"(?:bytes:)?(?P<head>[^\\]*)(?P<bytes>(?:\\x[0-9a-f]{2})+)")
+_MAX_PIECES = 8  # a character is at most four bytes, so at most four tokens; some slack for joined emoji
+_FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)```", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    r"""One token, or the several that spell one character.
+
+    Attributes:
+        index: Where it stands in the span's arrays.
+        text: What it says; None where the text was not recorded.
+        probability: Its probability, of several tokens the lowest; None where the provider gave none (*censored*).
+        alternatives: What else the model could have said here and how probable that was, best first; empty where
+            that is not known.
+    """
+
+    index: int
+    text: str | None
+    probability: float | None
+    alternatives: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def off_top1(self) -> bool:
+        """Whether the model thought something else more likely than what it said."""
+        return bool(self.alternatives and self.probability is not None and self.alternatives[0][1] > self.probability)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value of a structured answer.
+
+    Attributes:
+        path: JSON Pointer, e.g. `/invoice/total`.
+        confidence: Its probability as the library computed it.
+        min_probability: The probability of its weakest token; None where not recorded.
+        weakest: That token; None where it could not be found among the recorded ones.
+    """
+
+    path: str
+    confidence: float
+    min_probability: float | None = None
+    weakest: Token | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one model call said.
+
+    Attributes:
+        status: `recorded`, `partial`, `missing` or `not_requested`.
+        reason: Why it is not `recorded`; None where not known.
+        tokens: The recorded tokens, in order.
+        omitted: How many tokens at the end a budget left out.
+        fields: The values of a structured answer, in order.
+        field_status: How the tokens were placed in the JSON text; None where the answer was not looked at as JSON.
+        attributes: The span's attributes: where the summary numbers are read from.
+    """
+
+    status: str
+    reason: str | None
+    tokens: tuple[Token, ...]
+    omitted: int
+    fields: tuple[Field, ...]
+    field_status: str | None
+    attributes: Mapping[str, Any]
+
+    @property
+    def has_logprobs(self) -> bool:
+        """Whether there is anything to say about the model's certainty."""
+        return bool(self.tokens) or number(self.attributes, names.MEAN) is not None
+
+    @property
+    def text(self) -> str:
+        """The recorded tokens, joined."""
+        return "".join(token.text or "" for token in self.tokens)
+
+    def least_certain(self, count: int, below: float) -> list[Token]:
+        """Return the tokens under a probability, the least certain first, censored ones before all others."""
+        doubtful = [token for token in self.tokens if token.probability is None or token.probability < below]
+        return sorted(doubtful, key=lambda token: -1.0 if token.probability is None else token.probability)[:count]
+
+    def json_value(self) -> tuple[Any] | None:
+        """Return the JSON document in the text, as the only member of a tuple; None where there is none."""
+        return _find_json(self.text)
+
+
+def read_answer(attributes: Mapping[str, Any], stretches: Iterable[Mapping[str, Any]] = ()) -> Answer:
+    """Read a model call.
+
+    Args:
+        attributes: The attributes of its span.
+        stretches: The attributes of its `logprobs.low_confidence` events.
+
+    Returns:
+        The answer; without tokens where none were recorded.
+    """
+    tokens = _tokens(attributes, list(stretches))
+    count = (number(attributes, names.TOKEN_COUNT) or 0) + (number(attributes, names.CENSORED_COUNT) or 0)
+    recorded = number(attributes, names.TOKENS_RECORDED)
+    return Answer(
+        status=string(attributes, names.STATUS) or ("recorded" if tokens else "missing"),
+        reason=string(attributes, names.STATUS_REASON),
+        tokens=tuple(_join_split_characters(tokens)),
+        omitted=0 if recorded is None else max(0, int(count) - int(recorded)),
+        fields=tuple(_fields(attributes, tokens)),
+        field_status=string(attributes, names.FIELD_STATUS),
+        attributes=attributes,
+    )
+
+
+def number(attributes: Mapping[str, Any], name: str) -> float | None:
+    """Return an attribute that is a finite number, else None."""
+    value = attributes.get(name)
+    return value if _is_number(value) else None
+
+
+def string(attributes: Mapping[str, Any], name: str) -> str | None:
+    """Return an attribute that is a string, else None."""
+    value = attributes.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _array(attributes: Mapping[str, Any], name: str) -> Sequence[Any]:
+    value = attributes.get(name)
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _tokens(attributes: Mapping[str, Any], stretches: Sequence[Mapping[str, Any]]) -> list[Token]:
+    values = _array(attributes, names.VALUES)
+    texts: Sequence[Any] = _array(attributes, names.TOKENS) or [None] * len(values)
+    censored = frozenset(_array(attributes, names.CENSORED_POSITIONS))
+    tokens = [
+        Token(index, text if isinstance(text, str) else None, None if index in censored else _probability(value))
+        for index, (text, value) in enumerate(zip(texts, values, strict=False))
+    ]
+    for index, alternatives in _alternatives(attributes, stretches, tokens).items():
+        others = sorted((item for item in alternatives if item[0] != tokens[index].text), key=lambda item: -item[1])
+        tokens[index] = replace(tokens[index], alternatives=tuple(others))
+    return tokens
+
+
+def _probability(logprob: object) -> float | None:
+    return math.exp(min(0.0, float(logprob))) if isinstance(logprob, int | float) and _is_number(logprob) else None
+
+
+def _alternatives(
+    attributes: Mapping[str, Any], stretches: Sequence[Mapping[str, Any]], tokens: Sequence[Token]
+) -> dict[int, list[tuple[str, float]]]:
+    """Return the alternatives of each token that has some: from the span's arrays, else from the events."""
+    found: dict[int, list[tuple[str, float]]] = {}
+    positions = _array(attributes, names.ALTERNATIVE_POSITIONS)
+    for position, alternative in zip(positions, _paired(attributes), strict=False):
+        if isinstance(position, int) and 0 <= position < len(tokens) and alternative:
+            found.setdefault(position, []).append(alternative)
+    for stretch in stretches:
+        start, length = number(stretch, names.TOKEN_START), number(stretch, names.TOKEN_COUNT)
+        members = tokens[int(start) : int(start) + int(length)] if start is not None and length is not None else ()
+        if members:
+            # An event's alternatives are those of its weakest token.
+            weakest = min(members, key=lambda token: -1.0 if token.probability is None else token.probability)
+            listed = [alternative for alternative in _paired(stretch) if alternative]
+            found.setdefault(weakest.index, listed)
+    return found
+
+
+def _paired(attributes: Mapping[str, Any]) -> Iterator[tuple[str, float] | None]:
+    texts, values = _array(attributes, names.ALTERNATIVE_TOKENS), _array(attributes, names.ALTERNATIVE_VALUES)
+    for text, value in zip(texts, values, strict=False):
+        probability = _probability(value)
+        yield (text, probability) if isinstance(text, str) and probability is not None else None
+
+
+def _join_split_characters(tokens: Sequence[Token]) -> Iterator[Token]:
+    r"""Yield the tokens, those that spell one character in pieces (as the literal text `\xf0\x9f`) as one."""
+    at = 0
+    while at < len(tokens):
+        size, text = _split_character(tokens[at : at + _MAX_PIECES])
+        pieces = tokens[at : at + size]
+        if size == 1:
+            yield pieces[0] if text is None else replace(pieces[0], text=text)
+        else:
+            weakest = min(pieces, key=lambda token: -1.0 if token.probability is None else token.probability)
+            yield replace(weakest, text=text)
+        at += size
+
+
+def _split_character(tokens: Sequence[Token]) -> tuple[int, str | None]:
+    """Return how many of the tokens spell text in bytes, and that text; (1, None) where the first one does not."""
+    head, raw = "", b""
+    for size, token in enumerate(tokens, 1):
+        spelled = _SPELLED_BYTES.fullmatch(token.text or "")
+        if spelled is None or (size > 1 and spelled["head"]):
+            break
+        head += spelled["head"]
+        raw += bytes.fromhex(spelled["bytes"].replace("\\x", ""))
+        try:
+            # Bytes below 0x80 are whole characters, which no provider spells this way: that is an answer about bytes.
+            if raw.decode().isascii():
+                break
+        except UnicodeDecodeError:
+            continue
+        return size, head + raw.decode()
+    return 1, None
+
+
+def _fields(attributes: Mapping[str, Any], tokens: Sequence[Token]) -> Iterator[Field]:
+    paths, confidences = _array(attributes, names.FIELD_PATHS), _array(attributes, names.FIELD_CONFIDENCES)
+    weakest_of: Sequence[Any] = _array(attributes, names.FIELD_MIN_PROBABILITIES) or [None] * len(paths)
+    after = 0
+    for path, confidence, low in zip(paths, confidences, weakest_of, strict=False):
+        if not isinstance(path, str) or not _is_number(confidence):
+            continue
+        min_probability = low if _is_number(low) else None
+        weakest = None if min_probability is None else _first_with(min_probability, tokens[after:])
+        # Fields stand in the order of the text, so the next one's weakest token is not before this one's.
+        after = weakest.index if weakest else after
+        yield Field(path, confidence, min_probability, weakest)
+
+
+def _first_with(probability: float, tokens: Sequence[Token]) -> Token | None:
+    """Return the token with this probability: the span does not say which one it is, but the number does."""
+    for token in tokens:
+        if token.probability is not None and math.isclose(token.probability, probability, rel_tol=1e-9):
+            return token
+    return None
+
+
+def _find_json(text: str) -> tuple[Any] | None:
+    decoder = json.JSONDecoder()
+    fenced = _FENCE.search(text)
+    for candidate in (fenced[1] if fenced else text, text):
+        try:
+            return (json.loads(candidate),)
+        except (ValueError, RecursionError):
+            pass
+    for opening in re.finditer(r"[{\[]", text):
+        try:
+            return (decoder.raw_decode(text, opening.start())[0],)
+        except (ValueError, RecursionError):
+            continue
+    return None

@@ -1,0 +1,115 @@
+"""How a token looks by its probability: colours that a colour-blind reader tells apart, and a sign beside colour.
+
+Only doubt is shaded: from 0.9 up a token looks like any text. The steps are fixed, never fitted to one answer, so that
+two answers can be compared. The colours are ColorBrewer's YlOrBr, whose steps differ in lightness and not in hue alone;
+on a dark screen they run the other way, from near the background to bright, so that doubt always stands out more.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+NO_TEXT = "∎"
+"""Stands for a token without text, which is most often the end of the answer."""
+
+NOT_RECORDED = "■"
+"""Stands for a token whose text was not recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """One step of the scale.
+
+    Attributes:
+        floor: The lowest probability in it; None for tokens without an honest probability.
+        label: The step in the legend.
+        light: Background and text colour on a light screen; None where it is not shaded.
+        dark: The same on a dark screen.
+        sixteen: The same for terminals with 16 colours or fewer.
+        emphasis: Besides colour, and where there is none.
+        marks: Around the token where there are too few colours, or none.
+    """
+
+    floor: float | None
+    label: str
+    light: tuple[str, str] | None = None
+    dark: tuple[str, str] | None = None
+    sixteen: tuple[str, str] | None = None
+    emphasis: str = ""
+    marks: tuple[str, str] = ("", "")
+
+
+# Every pair of colours has a contrast of at least 4.5 (tests compute it).
+BANDS = (
+    Band(0.9, "≥.9"),
+    Band(0.7, ".7–.9", ("#fee8a8", "#000000"), ("#4a2c0a", "#f6e7cf")),
+    Band(0.5, ".5–.7", ("#fec44f", "#000000"), ("#8a4a08", "#ffffff"), ("yellow", "black")),
+    Band(0.2, ".2–.5", ("#ec7014", "#000000"), ("#ec7014", "#000000"), ("yellow", "black"), "underline", ("‹", "›")),
+    Band(0.0, "<.2", ("#993404", "#ffffff"), ("#fed976", "#000000"), ("red", "white"), "bold underline", ("«", "»")),
+)
+CENSORED = Band(
+    None, "unknown", ("#6b6b6b", "#ffffff"), ("#8c8c8c", "#000000"), ("white", "black"), "underline", ("?", "?")
+)
+LIST_BELOW = 0.5
+"""Tokens under this are listed with what the model nearly said."""
+
+
+def band_of(probability: float | None) -> Band:
+    """Return the step of a probability; None is a token that the provider gave none for."""
+    if probability is None:
+        return CENSORED
+    return next(band for band in BANDS if band.floor is not None and probability >= band.floor)
+
+
+def printable(text: str, *, keep_lines: bool = False) -> str:
+    r"""Return model output that is safe to print: no character of it can move the cursor, hide or reorder text.
+
+    Control characters become their pictures (`␛`), invisible and direction-changing ones their code (`<U+202E>`), lone
+    surrogates `\ud83d`.
+
+    Args:
+        text: What the model wrote.
+        keep_lines: Leave newlines as they are; otherwise they become `⏎`.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_printable(character, keep_lines) for character in text)
+
+
+def _printable(character: str, keep_lines: bool) -> str:
+    if character == "\n":
+        return "\n" if keep_lines else "⏎"
+    if character == "\t":
+        return "⇥"
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "␡"
+    category = unicodedata.category(character)
+    if category == "Cs":
+        return f"\\u{code:04x}"
+    # Zero-width joiners hold emoji and several scripts together: they stay.
+    if category in ("Cc", "Cf", "Zl", "Zp") and code not in (0x200C, 0x200D):
+        return f"<U+{code:04X}>"
+    return character
+
+
+def token_text(text: str | None, *, show_space: bool) -> str:
+    """Return a token on one line, as it stands in a list.
+
+    Args:
+        text: The token; None where it was not recorded.
+        show_space: Show a space at its start, where that is what tells it from another token.
+    """
+    if text is None:
+        return NOT_RECORDED
+    if not text:
+        return NO_TEXT
+    visible = printable(text)
+    if not visible.strip(" "):
+        return visible.replace(" ", "␣")
+    if show_space and visible.startswith(" "):
+        return "␣" + visible[1:]
+    return visible.strip(" ")

@@ -1,0 +1,312 @@
+"""One trace as a tree in the terminal: spans, answers shaded by probability, and what the model nearly said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.constrain import Constrain
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from langchain_logprobs.telemetry import names
+from langchain_logprobs.view.answer import Answer, Field, Token, number, string
+from langchain_logprobs.view.json_lines import json_lines
+from langchain_logprobs.view.model import Node, SpanData, Trace, read_traces, span_data
+from langchain_logprobs.view.pen import Pen, Theme, decimal
+from langchain_logprobs.view.shading import LIST_BELOW, printable, token_text
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+MAX_TOKENS = 400
+"""Tokens of one answer that are drawn; the list of its least certain tokens always covers all of them."""
+
+LISTED = 5
+"""Tokens in that list."""
+
+_LISTED_ALTERNATIVES = 3
+_TEXT_WIDTH = 100  # longer lines are hard to read
+_TABLE_WIDTH = 64  # with less room than this, columns side by side are too narrow to read
+_CONTEXT = (22, 14)  # characters around a listed token
+_WORTH_NAMING = 0.01  # an alternative less probable than this was not nearly said
+
+
+class TraceView:
+    """A trace that rich can print: `console.print(TraceView(trace))`."""
+
+    def __init__(
+        self, trace: Trace, *, max_tokens: int = MAX_TOKENS, theme: Theme | None = None, legend: bool = True
+    ) -> None:
+        """Prepare a picture.
+
+        Args:
+            trace: The trace, from `read_traces`.
+            max_tokens: How many tokens of an answer to draw; 0 for all.
+            theme: Colours for a dark or a light screen; None asks the terminal.
+            legend: Explain the colours and signs below the trace.
+        """
+        self._trace = trace
+        self._legend = legend
+        self._max_tokens = max_tokens
+        self._theme = theme
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the trace for what this console can show."""
+        pen = Pen.for_console(console, self._theme)
+        shaded = False
+        for root in self._trace.roots:
+            tree = Tree(self._label(root, pen), guide_style="dim")
+            waiting = [(tree, root)]
+            while waiting:
+                branch, node = waiting.pop()
+                shaded = shaded or bool(node.answer and node.answer.has_logprobs)
+                for child in node.children:
+                    waiting.append((branch.add(self._label(child, pen)), child))
+            yield tree
+        if self._legend and shaded:
+            yield Text()
+            yield _Flow(pen.legend())
+
+    def _label(self, node: Node, pen: Pen) -> RenderableType:
+        head = Text(printable(node.span.name), style="bold", overflow="fold")
+        head.append(f"  {_duration(node.seconds)}", "not bold dim")
+        if node.level is not None:
+            head.append("  ", "not bold")
+            pen.level(head, node.level, node.confidence)
+            if node.calls is not None and node.calls > 1:
+                head.append(f"  over {node.calls} model calls", "not bold dim")
+        parts: list[RenderableType] = [head]
+        if node.span.error is not None:
+            parts.append(_error(node.span))
+        if node.answer is not None:
+            parts += [Padding(Constrain(part, _TEXT_WIDTH), (0, 0, 0, 2)) for part in self._answer(node.answer, pen)]
+        return Group(*parts)
+
+    def _answer(self, answer: Answer, pen: Pen) -> Iterator[RenderableType]:
+        if not answer.has_logprobs:
+            yield _no_logprobs(answer)
+            return
+        yield Text()
+        fields = _fields(answer, pen)
+        if fields is not None:
+            yield fields
+        elif answer.tokens:
+            yield self._text(answer, pen)
+        yield Text()
+        yield _Flow(Text.assemble((name, "dim"), " ", value) for name, value in _facts(answer))
+        listed = answer.least_certain(LISTED, LIST_BELOW)
+        if listed:
+            yield Text()
+            yield _LeastCertain(answer, listed, pen)
+        elif answer.tokens:
+            yield Text(f"no token under {decimal(LIST_BELOW)}", style="dim")
+        yield Text()
+
+    def _text(self, answer: Answer, pen: Pen) -> Text:
+        drawn = answer.tokens[: self._max_tokens or None]
+        text = pen.answer(drawn)
+        text.rstrip()
+        hidden = answer.tokens[len(drawn) :]
+        if hidden:
+            weakest = min(0.0 if token.probability is None else token.probability for token in hidden)
+            text.append(f" … {len(hidden):,} more tokens, the least certain at {decimal(weakest)}", "dim")
+        if answer.omitted:
+            text.append(f" … {answer.omitted:,} tokens were not recorded: the span's size was limited", "dim")
+        return text
+
+
+def print_traces(
+    spans: Iterable[ReadableSpan | SpanData],
+    console: Console | None = None,
+    *,
+    max_tokens: int = MAX_TOKENS,
+    theme: Theme | None = None,
+) -> None:
+    """Print the traces that spans belong to.
+
+    Args:
+        spans: Finished spans of the OpenTelemetry SDK (`InMemorySpanExporter.get_finished_spans()`), or spans that were
+            read back from a file.
+        console: Where to print; by default standard output.
+        max_tokens: How many tokens of an answer to draw; 0 for all.
+        theme: Colours for a dark or a light screen; None asks the terminal.
+    """
+    console = console or Console()
+    read = [span if isinstance(span, SpanData) else span_data(span) for span in spans]
+    traces = read_traces(read)
+    for trace in traces:
+        console.print(TraceView(trace, max_tokens=max_tokens, theme=theme, legend=trace is traces[-1]))
+        console.print()
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 0.995 else f"{seconds * 1e3:.0f} ms" if seconds >= 0.001 else "<1 ms"
+
+
+def _error(span: SpanData) -> Text:
+    kind = string(span.attributes, "error.type")
+    said = " ".join(printable(part) for part in (kind and kind + ":", span.error) if part)
+    return Text(f"✗ {said or 'failed'}", style="red", overflow="fold")
+
+
+def _no_logprobs(answer: Answer) -> Text:
+    explained = {
+        "not_requested": "no logprobs: they were not asked for, e.g. with ChatOpenAI(logprobs=True, top_logprobs=5)",
+        "missing": "no logprobs: they were asked for, but none came",
+    }
+    line = Text(explained.get(answer.status, f"no logprobs ({printable(answer.status)})"), style="dim italic")
+    if answer.reason:
+        line.append(f" ({printable(answer.reason)})")
+    return line
+
+
+class _Flow:
+    """Short texts side by side, as many on a line as fit: a number is never parted from its name."""
+
+    def __init__(self, texts: Iterable[Text]) -> None:
+        self._texts = list(texts)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        line = Text()
+        for text in self._texts:
+            if line and line.cell_len + 3 + text.cell_len > options.max_width:
+                yield line
+                line = Text()
+            line = Text("   ").join([line, text]) if line else text
+        yield line
+
+
+def _facts(answer: Answer) -> Iterator[tuple[str, str]]:
+    found = answer.attributes
+    for label, name, form in (
+        ("confidence", names.CONFIDENCE, ".3f"),
+        ("mean", names.MEAN, ".3f"),
+        ("perplexity", names.PERPLEXITY, ".2f"),
+    ):
+        value = number(found, name)
+        if value is not None:
+            yield label, f"{value:{form}}" + (" nats" if name == names.MEAN else "")
+    weakest = number(found, names.MIN_PROBABILITY)
+    if weakest is not None:
+        text = string(found, names.MIN_TOKEN)
+        yield "weakest", (f"{token_text(text, show_space=False)} " if text is not None else "") + decimal(weakest)
+    entropy, top_k = number(found, names.ENTROPY_MEAN), number(found, names.ENTROPY_TOP_K)
+    if entropy is not None:
+        mass = number(found, names.COVERED_MASS)
+        over = [f"top {top_k:.0f}"] if top_k is not None else []
+        over += [f"which cover {decimal(min(1.0, mass))}"] if mass is not None else []
+        yield "entropy", f"{entropy:.2f} nats" + (f" ({', '.join(over)})" if over else "")
+    count, censored = number(found, names.TOKEN_COUNT), number(found, names.CENSORED_COUNT)
+    if count is not None:
+        yield "tokens", f"{count:,.0f}" + (f" and {censored:,.0f} without a probability" if censored else "")
+
+
+class _LeastCertain:
+    """Tokens in their context, and what the model nearly said: side by side, or below each other on a narrow screen."""
+
+    def __init__(self, answer: Answer, listed: list[Token], pen: Pen) -> None:
+        self._answer = answer
+        self._listed = listed
+        self._pen = pen
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        wide = options.max_width >= _TABLE_WIDTH
+        named = any(token.alternatives for token in self._listed)
+        table = Table(box=None, padding=(0, 3 if wide else 1, 0, 0), header_style="dim")
+        table.add_column(justify="right", no_wrap=True)
+        table.add_column("least certain", overflow="fold")
+        table.add_column("the model nearly said" if named and wide else "", overflow="fold")
+        place = {id(token): position for position, token in enumerate(self._answer.tokens)}
+        for token in self._listed:
+            probability = Text()
+            self._pen.shade(probability, decimal(token.probability) or "unknown", token.probability)
+            said, nearly = _in_context(self._answer, place[id(token)], self._pen), _nearly_said(token)
+            if wide:
+                table.add_row(probability, said, nearly)
+            else:
+                table.add_row(probability, said)
+                if nearly:
+                    table.add_row("", Text.assemble(("nearly ", "dim"), nearly))
+        yield table
+
+
+def _in_context(answer: Answer, position: int, pen: Pen) -> Text:
+    token = answer.tokens[position]
+    line = Text()
+    if token.text is None:
+        line.append(f"token {token.index}")
+        return line
+    before, after = _CONTEXT
+    earlier = "".join(item.text or "" for item in answer.tokens[max(0, position - before) : position])
+    later = "".join(item.text or "" for item in answer.tokens[position + 1 : position + 1 + after])
+    line.append(_clip(earlier, -before), "dim")
+    pen.token(line, Token(token.index, token.text.rstrip("\n") or token.text, token.probability, token.alternatives))
+    line.append(_clip(later, after), "dim")
+    return line
+
+
+def _clip(text: str, length: int) -> str:
+    """Return the end (length below zero) or the start of a text, on one line, cut between words."""
+    line = printable(text)
+    if len(line) <= abs(length):
+        return line
+    if length < 0:
+        kept = line[length:]
+        return "…" + (kept[kept.index(" ") + 1 :] if " " in kept[:-1] else kept)
+    kept = line[:length]
+    return (kept[: kept.rindex(" ")] if " " in kept[1:] else kept) + "…"
+
+
+def _nearly_said(token: Token) -> Text:
+    line = Text()
+    others = [item for item in token.alternatives if item[1] >= _WORTH_NAMING][:_LISTED_ALTERNATIVES]
+    # A space in front is shown only where it is what tells two of them apart.
+    show_space = len({text[:1] == " " for text, _ in (*others, (token.text or "", 0.0))}) > 1
+    if not token.alternatives:
+        return line
+    if not others:
+        line.append("nothing else was near", "dim")
+    for position, (text, probability) in enumerate(others):
+        line.append(" · " if position else "", "dim")
+        line.append(token_text(text, show_space=show_space))
+        line.append(f"\u00a0{decimal(probability)}", "bold" if position == 0 and token.off_top1 else "dim")
+    return line
+
+
+def _fields(answer: Answer, pen: Pen) -> Table | None:
+    if not answer.fields:
+        return None
+    table = Table.grid(padding=(0, 3))
+    table.add_column(overflow="fold")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    by_path = {field.path: field for field in answer.fields}
+    document = answer.json_value()
+    if document is None:
+        for field in answer.fields:
+            table.add_row(Text(printable(field.path) or "/"), *_field_columns(field, pen))
+        return table
+    for line in json_lines(document[0], by_path):
+        text = Text(printable(line.before))
+        if line.field is None:
+            text.append(printable(line.value))
+        else:
+            pen.shade(text, printable(line.value), line.field.confidence)
+        text.append(line.after)
+        table.add_row(text, *(_field_columns(line.field, pen) if line.field else ("", "")))
+    return table
+
+
+def _field_columns(field: Field, pen: Pen) -> tuple[Text, Text]:
+    confidence, detail = Text(), Text()
+    pen.shade(confidence, decimal(field.confidence), field.confidence)
+    if field.weakest is not None and (field.weakest.probability or 0.0) < LIST_BELOW:
+        detail.append(f"said {token_text(field.weakest.text, show_space=False)}", "dim")
+        if field.weakest.alternatives:
+            detail.append(", nearly ", "dim")
+            detail.append(_nearly_said(field.weakest))
+    return confidence, detail
