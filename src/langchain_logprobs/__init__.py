@@ -1,23 +1,61 @@
 """Token confidence for every LangChain model call, on OpenTelemetry spans."""
 
+from __future__ import annotations
+
+import importlib
 import logging
+from typing import TYPE_CHECKING, Any
 
 from langchain_logprobs._version import __version__
-from langchain_logprobs.formats.locate import read_logprobs
-from langchain_logprobs.handler import LogprobsCallbackHandler
-from langchain_logprobs.measures import Measures, measure
-from langchain_logprobs.settings import Settings
-from langchain_logprobs.tokens import Alternative, TokenLogprob
+
+if TYPE_CHECKING:
+    from langchain_logprobs.formats.locate import read_logprobs
+    from langchain_logprobs.handler import LogprobsCallbackHandler
+    from langchain_logprobs.instrumentor import LogprobsInstrumentor
+    from langchain_logprobs.measures import Measures, measure
+    from langchain_logprobs.settings import Settings
+    from langchain_logprobs.stretches import Stretch, low_confidence_stretches
+    from langchain_logprobs.tokens import Alternative, TokenLogprob
 
 __all__ = [
     "Alternative",
     "LogprobsCallbackHandler",
+    "LogprobsInstrumentor",
     "Measures",
     "Settings",
+    "Stretch",
     "TokenLogprob",
     "__version__",
+    "low_confidence_stretches",
     "measure",
     "read_logprobs",
 ]
 
+# Imported when first used, as langchain-core does it: a program that only mentions us must not wait for OpenTelemetry.
+_HOMES = {
+    "Alternative": "tokens",
+    "LogprobsCallbackHandler": "handler",
+    "LogprobsInstrumentor": "instrumentor",
+    "Measures": "measures",
+    "Settings": "settings",
+    "Stretch": "stretches",
+    "TokenLogprob": "tokens",
+    "low_confidence_stretches": "stretches",
+    "measure": "measures",
+    "read_logprobs": "formats.locate",
+}
+
 logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
-
-from langchain_core.callbacks import AsyncCallbackManager
 
 logger = logging.getLogger("langchain_logprobs")
 
@@ -40,13 +37,14 @@ class InlineUnlessItStarvesOthers:
     is there: then stepping aside would help nobody, and we would be the ones who miss it.
     """
 
-    _starving = getattr(inspect.unwrap(AsyncCallbackManager.on_llm_start), "__code__", None)
-
     def __get__(self, handler: Any, owner: type | None = None) -> bool:
         frame = sys._getframe(1)
         if frame.f_code.co_name == "<listcomp>" and frame.f_back is not None:  # Python 3.11 gives it a frame
             frame = frame.f_back
-        if frame.f_code is not self._starving:
+        if frame.f_code.co_name != "on_llm_start":
             return True
-        others = [other for other in frame.f_locals["self"].handlers if type(other) is not owner]
+        manager = frame.f_locals.get("self")
+        if not getattr(manager, "is_async", False):
+            return True
+        others = [other for other in getattr(manager, "handlers", ()) if type(other) is not owner]
         return not others or any(other.run_inline for other in others)

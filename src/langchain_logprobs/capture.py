@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
-
-from langchain_core.outputs import ChatGenerationChunk, GenerationChunk, LLMResult
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_logprobs.formats import Reading, read_container, size_of
 from langchain_logprobs.formats.locate import find_container
+
+if TYPE_CHECKING:
+    from langchain_core.outputs import ChatGenerationChunk, GenerationChunk, LLMResult
 
 
 class Piece(NamedTuple):

@@ -9,7 +9,6 @@ from langchain_logprobs.capture import Chunk
 from langchain_logprobs.findings import Findings
 from langchain_logprobs.telemetry import attributes, names
 
-
 MAX_TEXT = 500
 """Code points of a stretch that are recorded: some backends cut every string at 2,048 bytes."""
 
@@ -81,7 +80,7 @@ def stretch_events(
         capture_text: Whether text is recorded.
     """
     for stretch in findings.stretches:
-        recorded = {
+        recorded: dict[str, Any] = {
             names.TEXT_START: stretch.start,
             names.TEXT_END: stretch.end,
             names.TOKEN_START: stretch.token_start,
