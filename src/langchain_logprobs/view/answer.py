@@ -93,8 +93,14 @@ class Answer:
         return "".join(token.text or "" for token in self.tokens)
 
     def least_certain(self, count: int, below: float) -> list[Token]:
-        """Return the tokens under a probability, the least certain first, censored ones before all others."""
+        """Return the tokens under a probability, the least certain first, censored ones before all others.
+
+        Where it is known what the model nearly said, then only of tokens for which it is known: by default that is
+        recorded for the least certain ones, and the others would follow with nothing to say.
+        """
         doubtful = [token for token in self.tokens if token.probability is None or token.probability < below]
+        telling = [token for token in doubtful if token.probability is None or token.alternatives]
+        doubtful = telling if any(token.alternatives for token in telling) else doubtful
         return sorted(doubtful, key=lambda token: -1.0 if token.probability is None else token.probability)[:count]
 
     def json_value(self) -> tuple[Any] | None:

@@ -72,6 +72,9 @@ class Pen:
             return band.marks[0] + text + band.marks[1]
         return text
 
+    def _shows(self, band: Band) -> bool:
+        return bool(self.marked("", band) or self.style(band))
+
     def shade(self, line: Text, text: str, probability: float | None) -> None:
         """Append text as it looks at a probability."""
         band = band_of(probability)
@@ -94,7 +97,7 @@ class Pen:
             start = token.text.index(core)
             line.append(token.text[:start])
             text, tail = printable(core, keep_lines=True), token.text[start + len(core) :]
-        elif band_of(token.probability) is BANDS[0]:
+        elif not self._shows(band_of(token.probability)):
             line.append(token.text)
             return
         else:  # doubt about a space, a new line or the end of the answer has to be visible too

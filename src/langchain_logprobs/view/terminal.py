@@ -59,7 +59,7 @@ class TraceView:
         pen = Pen.for_console(console, self._theme)
         shaded = False
         for root in self._trace.roots:
-            tree = Tree(self._label(root, pen), guide_style="dim")
+            tree = Tree(self._label(root, pen, f"trace {self._trace.trace_id[:8]}"), guide_style="dim")
             waiting = [(tree, root)]
             while waiting:
                 branch, node = waiting.pop()
@@ -71,7 +71,7 @@ class TraceView:
             yield Text()
             yield _Flow(pen.legend())
 
-    def _label(self, node: Node, pen: Pen) -> RenderableType:
+    def _label(self, node: Node, pen: Pen, note: str = "") -> RenderableType:
         head = Text(printable(node.span.name), style="bold", overflow="fold")
         head.append(f"  {_duration(node.seconds)}", "not bold dim")
         if node.level is not None:
@@ -79,6 +79,8 @@ class TraceView:
             pen.level(head, node.level, node.confidence)
             if node.calls is not None and node.calls > 1:
                 head.append(f"  over {node.calls} model calls", "not bold dim")
+        if note:
+            head.append(f"  {note}", "not bold dim")
         parts: list[RenderableType] = [head]
         if node.span.error is not None:
             parts.append(_error(node.span))
@@ -125,6 +127,7 @@ def print_traces(
     *,
     max_tokens: int = MAX_TOKENS,
     theme: Theme | None = None,
+    legend: bool = True,
 ) -> None:
     """Print the traces that spans belong to.
 
@@ -134,12 +137,13 @@ def print_traces(
         console: Where to print; by default standard output.
         max_tokens: How many tokens of an answer to draw; 0 for all.
         theme: Colours for a dark or a light screen; None asks the terminal.
+        legend: Explain the colours and signs below the last trace.
     """
     console = console or Console()
     read = [span if isinstance(span, SpanData) else span_data(span) for span in spans]
     traces = read_traces(read)
     for trace in traces:
-        console.print(TraceView(trace, max_tokens=max_tokens, theme=theme, legend=trace is traces[-1]))
+        console.print(TraceView(trace, max_tokens=max_tokens, theme=theme, legend=legend and trace is traces[-1]))
         console.print()
 
 
