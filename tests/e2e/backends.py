@@ -1,7 +1,7 @@
 """Real trace backends, Jaeger and Phoenix: install them into the cache, start them, send to them, read back from them.
 
 Both read functions give spans in one form (`SpanData`), and `sent` gives that form for a span of the SDK, so that a
-test compares what came back with what was handed to the exporter by `==`.
+test compares what came back with what was handed to the exporter.
 """
 
 from __future__ import annotations
@@ -35,21 +35,23 @@ START_TIMEOUT = 120.0
 
 
 class EventData(NamedTuple):
-    """An event as both sides know it."""
+    """An event as both sides know it; its time is among those of the span."""
 
     name: str
-    time: int
     attributes: dict[str, Any]
 
 
 class SpanData(NamedTuple):
-    """A span as both sides know it. Times are in the backend's unit; ids in hexadecimal."""
+    """A span as both sides know it; ids in hexadecimal.
+
+    Attributes:
+        times: Its start, its end, and the time of each event, in nanoseconds since the epoch.
+    """
 
     name: str
     span_id: str
     parent_id: str | None
-    start: int
-    end: int
+    times: list[int]
     attributes: dict[str, Any]
     events: list[EventData]
 
@@ -58,7 +60,7 @@ class Backend(Protocol):
     """What the tests need of a backend."""
 
     name: str
-    nanoseconds: int  # in the unit of time that the backend keeps
+    time_error: int  # nanoseconds that a time may be off after the backend has kept it
     http_endpoint: str
     grpc_endpoint: str
 
@@ -72,9 +74,8 @@ class Backend(Protocol):
         """Whether the backend itself adds this attribute to what it is sent."""
 
 
-def sent(span: ReadableSpan, backend: Backend) -> SpanData:
-    """Return a finished span of the SDK as the backend should give it back."""
-    unit = backend.nanoseconds
+def sent(span: ReadableSpan) -> SpanData:
+    """Return a finished span of the SDK as a backend should give it back."""
     assert span.context is not None
     assert span.start_time is not None
     assert span.end_time is not None
@@ -82,10 +83,9 @@ def sent(span: ReadableSpan, backend: Backend) -> SpanData:
         span.name,
         format(span.context.span_id, "016x"),
         format(span.parent.span_id, "016x") if span.parent else None,
-        span.start_time // unit,
-        span.end_time // unit,
+        [span.start_time, span.end_time, *(event.timestamp for event in span.events)],
         _lists(span.attributes),
-        [EventData(event.name, event.timestamp // unit, _lists(event.attributes)) for event in span.events],
+        [EventData(event.name, _lists(event.attributes)) for event in span.events],
     )
 
 
@@ -108,7 +108,7 @@ class Jaeger:
     http_endpoint: str
     grpc_endpoint: str
     name: str = "jaeger"
-    nanoseconds: int = 1
+    time_error: int = 0
 
     def read(self, service: str, trace_id: str) -> list[SpanData]:
         try:
@@ -120,13 +120,13 @@ class Jaeger:
                 span["name"],
                 span["spanId"],
                 span.get("parentSpanId") or None,
-                int(span["startTimeUnixNano"]),
-                int(span["endTimeUnixNano"]),
-                _otlp_attributes(span),
                 [
-                    EventData(event["name"], int(event["timeUnixNano"]), _otlp_attributes(event))
-                    for event in span.get("events", ())
+                    int(span["startTimeUnixNano"]),
+                    int(span["endTimeUnixNano"]),
+                    *(int(event["timeUnixNano"]) for event in span.get("events", ())),
                 ],
+                _otlp_attributes(span),
+                [EventData(event["name"], _otlp_attributes(event)) for event in span.get("events", ())],
             )
             for resource in answer["result"]["resourceSpans"]
             for scope in resource["scopeSpans"]
@@ -151,7 +151,7 @@ class Phoenix:
     http_endpoint: str
     grpc_endpoint: str
     name: str = "phoenix"
-    nanoseconds: int = 1000
+    time_error: int = 1000
 
     def read(self, service: str, trace_id: str) -> list[SpanData]:
         return [
@@ -159,13 +159,10 @@ class Phoenix:
                 span["name"],
                 span["context"]["span_id"],
                 span["parent_id"],
-                _microseconds(span["start_time"]),
-                _microseconds(span["end_time"]),
+                [_nanoseconds(span["start_time"]), _nanoseconds(span["end_time"])]
+                + [_nanoseconds(event["timestamp"]) for event in span["events"]],
                 span["attributes"],
-                [
-                    EventData(event["name"], _microseconds(event["timestamp"]), event["attributes"])
-                    for event in span["events"]
-                ],
+                [EventData(event["name"], event["attributes"]) for event in span["events"]],
             )
             for span in self._spans(service, trace_id=trace_id)
         ]
@@ -332,6 +329,6 @@ def _otlp_value(value: Mapping[str, Any]) -> Any:
     return {"intValue": int, "doubleValue": float}.get(kind, lambda same: same)(content)
 
 
-def _microseconds(iso: str) -> int:
+def _nanoseconds(iso: str) -> int:
     since_epoch = datetime.fromisoformat(iso) - datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-    return since_epoch // timedelta(microseconds=1)
+    return since_epoch // timedelta(microseconds=1) * 1000

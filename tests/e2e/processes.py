@@ -109,8 +109,8 @@ def serving(
 
 
 def stop(process: subprocess.Popen[Any]) -> None:
-    """End a server and everything it started: politely, then not."""
-    for sent, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+    """End a server and everything it started: politely, then not. There is nothing of theirs to save."""
+    for sent, patience in ((signal.SIGTERM, 3), (signal.SIGKILL, 10)):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, sent)
         with suppress(subprocess.TimeoutExpired):
