@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import inspect
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from langchain_core.language_models import BaseLanguageModel
 from langchain_core.messages import HumanMessage
@@ -75,6 +76,67 @@ def graph(model: ChatOpenAI, *, asynchronous: bool = False) -> Any:
     return builder.compile(name="rivers")
 
 
+GIVEN = {"question": QUESTION}
+MESSAGES = {"messages": [("user", QUESTION)]}
+
+
+@tool
+def length(river: str) -> int:
+    """The length of a river in kilometres."""
+    return len(river)
+
+
+@dataclass(frozen=True)
+class Path:
+    """One way to call a model.
+
+    Attributes:
+        kind: What `start` returns: a result ("call"), something to await ("await"), to iterate over ("iterate"), or
+            to iterate over asynchronously, awaited first where it must be ("aiterate").
+        start: Calls the model, or gets ready to.
+        spans: The names from the root's span down to the model call's.
+        make: Makes the model from its server's address.
+        calls: How many requests go out.
+        choices: How many answers each of them asks for.
+    """
+
+    kind: Literal["call", "await", "iterate", "aiterate"]
+    start: Callable[[Any, RunnableConfig], Any]
+    spans: tuple[str, ...] = (CHAIN, CHAT)
+    make: Callable[..., ChatOpenAI | OpenAI] = chat_model
+    calls: int = 1
+    choices: int = 1
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the answer comes in chunks."""
+        return self.kind in ("iterate", "aiterate")
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether it needs an event loop."""
+        return self.kind in ("await", "aiterate")
+
+    def run(self, url: str, config: RunnableConfig, **options: Any) -> None:
+        """Call the model and take all of its answer. Options are for the model."""
+        model = self.make(url, **options)
+        if self.kind == "call":
+            self.start(model, config)
+        elif self.kind == "iterate":
+            for _ in self.start(model, config):
+                pass
+        else:
+            asyncio.run(closing(model, self.consume(model, config)))
+
+    async def consume(self, model: Any, config: RunnableConfig) -> None:
+        """Take all of the answer, on an asynchronous path."""
+        if self.kind == "await":
+            await self.start(model, config)
+        else:
+            async for _ in await opened(self.start(model, config)):
+                pass
+
+
 async def closing(model: ChatOpenAI | OpenAI, work: Awaitable[T]) -> T:
     """Close the model's connections in the event loop that opened them; the garbage collector cannot."""
     try:
@@ -83,138 +145,50 @@ async def closing(model: ChatOpenAI | OpenAI, work: Awaitable[T]) -> T:
         await model.async_client._client.close()
 
 
-async def collect(parts: AsyncIterator[T]) -> list[T]:
-    """Read a stream to its end."""
-    found = [part async for part in parts]
-    assert found
-    return found
+async def opened(parts: Any) -> Any:
+    """The v3 protocol's streams are awaited before they are iterated over."""
+    return await parts if inspect.isawaitable(parts) else parts
 
 
-GIVEN = {"question": QUESTION}
-MESSAGES = {"messages": [("user", QUESTION)]}
-
-Model = Callable[..., Any]  # chat_model or completion_model
-
-
-def _invoke(url: str, config: RunnableConfig, make: Model = chat_model) -> None:
-    chain(make(url)).invoke(GIVEN, config)
-
-
-def _ainvoke(url: str, config: RunnableConfig, make: Model = chat_model) -> None:
-    model = make(url)
-    asyncio.run(closing(model, chain(model).ainvoke(GIVEN, config)))
-
-
-def _stream(url: str, config: RunnableConfig, make: Model = chat_model) -> None:
-    assert list(chain(make(url)).stream(GIVEN, config))
-
-
-def _astream(url: str, config: RunnableConfig, make: Model = chat_model) -> None:
-    model = make(url)
-    asyncio.run(closing(model, collect(chain(model).astream(GIVEN, config))))
-
-
-def _batch(url: str, config: RunnableConfig) -> None:
-    chain(chat_model(url)).batch([GIVEN] * 3, config)
-
-
-def _abatch(url: str, config: RunnableConfig) -> None:
-    model = chat_model(url)
-    asyncio.run(closing(model, chain(model).abatch([GIVEN] * 3, config)))
-
-
-def _generate_three(url: str, config: RunnableConfig) -> None:
-    result = chat_model(url, n=3).generate([[HumanMessage(QUESTION)]], callbacks=config["callbacks"])
-    assert len(result.generations[0]) == 3
-
-
-def _astream_events_v2(url: str, config: RunnableConfig) -> None:
-    model = chat_model(url)
-    asyncio.run(closing(model, collect(chain(model).astream_events(GIVEN, config, version="v2"))))
-
-
-def _stream_events_v3(url: str, config: RunnableConfig) -> None:
-    assert list(chat_model(url).stream_events(QUESTION, config, version="v3"))
-
-
-def _astream_events_v3(url: str, config: RunnableConfig) -> None:
-    model = chat_model(url)
-
-    async def run() -> None:
-        await collect(aiter(await model.astream_events(QUESTION, config, version="v3")))
-
-    asyncio.run(closing(model, run()))
-
-
-def _graph_messages(url: str, config: RunnableConfig) -> None:
-    assert list(graph(chat_model(url)).stream(MESSAGES, config, stream_mode="messages"))
-
-
-def _graph_messages_async(url: str, config: RunnableConfig) -> None:
-    model = chat_model(url)
-    parts = graph(model, asynchronous=True).astream(MESSAGES, config, stream_mode="messages")
-    asyncio.run(closing(model, collect(parts)))
-
-
-def _graph_stream_events_v3(url: str, config: RunnableConfig) -> None:
-    assert list(graph(chat_model(url)).stream_events(MESSAGES, config, version="v3"))
-
-
-def _graph_astream_events_v3(url: str, config: RunnableConfig) -> None:
-    model = chat_model(url)
-
-    async def run() -> None:
-        await collect(aiter(await graph(model, asynchronous=True).astream_events(MESSAGES, config, version="v3")))
-
-    asyncio.run(closing(model, run()))
-
-
-def _tools(url: str, config: RunnableConfig) -> None:
-    @tool
-    def length(river: str) -> int:
-        """The length of a river in kilometres."""
-        return len(river)
-
-    chat_model(url).bind_tools([length]).invoke(QUESTION, config)
-
-
-@dataclass(frozen=True)
-class Path:
-    """One way to call a model.
-
-    Attributes:
-        run: Calls it: with the server's address and the config.
-        spans: The names from the root's span down to the model call's.
-        calls: How many requests go out.
-        choices: How many answers each of them asks for.
-        streamed: Whether the answer comes in chunks.
-    """
-
-    run: Callable[[str, RunnableConfig], None]
-    spans: tuple[str, ...]
-    calls: int = 1
-    choices: int = 1
-    streamed: bool = False
-
+_completion = partial(Path, make=completion_model, spans=(CHAIN, COMPLETION))
+_alone = partial(Path, spans=(CHAT,))
+_node = partial(Path, spans=(GRAPH, "ask", CHAT))
 
 PATHS = {
-    "invoke": Path(_invoke, (CHAIN, CHAT)),
-    "ainvoke": Path(_ainvoke, (CHAIN, CHAT)),
-    "stream": Path(_stream, (CHAIN, CHAT), streamed=True),
-    "astream": Path(_astream, (CHAIN, CHAT), streamed=True),
-    "batch": Path(_batch, (CHAIN, CHAT), calls=3),
-    "abatch": Path(_abatch, (CHAIN, CHAT), calls=3),
-    "generate-n3": Path(_generate_three, (CHAT,), choices=3),
-    "astream_events-v2": Path(_astream_events_v2, (CHAIN, CHAT), streamed=True),
-    "astream_events-v3": Path(_astream_events_v3, (CHAT,), streamed=True),
-    "stream_events-v3": Path(_stream_events_v3, (CHAT,), streamed=True),
-    "graph-messages": Path(_graph_messages, (GRAPH, "ask", CHAT), streamed=True),
-    "graph-messages-async": Path(_graph_messages_async, (GRAPH, "ask", CHAT), streamed=True),
-    "graph-stream_events-v3": Path(_graph_stream_events_v3, (GRAPH, "ask", CHAT), streamed=True),
-    "graph-astream_events-v3": Path(_graph_astream_events_v3, (GRAPH, "ask", CHAT), streamed=True),
-    "bind_tools": Path(_tools, (CHAT,)),
-    "completion-invoke": Path(partial(_invoke, make=completion_model), (CHAIN, COMPLETION)),
-    "completion-stream": Path(partial(_stream, make=completion_model), (CHAIN, COMPLETION), streamed=True),
-    "completion-ainvoke": Path(partial(_ainvoke, make=completion_model), (CHAIN, COMPLETION)),
-    "completion-astream": Path(partial(_astream, make=completion_model), (CHAIN, COMPLETION), streamed=True),
+    "invoke": Path("call", lambda model, config: chain(model).invoke(GIVEN, config)),
+    "ainvoke": Path("await", lambda model, config: chain(model).ainvoke(GIVEN, config)),
+    "stream": Path("iterate", lambda model, config: chain(model).stream(GIVEN, config)),
+    "astream": Path("aiterate", lambda model, config: chain(model).astream(GIVEN, config)),
+    "batch": Path("call", lambda model, config: chain(model).batch([GIVEN] * 3, config), calls=3),
+    "abatch": Path("await", lambda model, config: chain(model).abatch([GIVEN] * 3, config), calls=3),
+    "generate-n3": _alone(
+        "call",
+        lambda model, config: model.generate([[HumanMessage(QUESTION)]], callbacks=config["callbacks"]),
+        make=partial(chat_model, n=3),
+        choices=3,
+    ),
+    "astream_events-v2": Path(
+        "aiterate", lambda model, config: chain(model).astream_events(GIVEN, config, version="v2")
+    ),
+    "astream_events-v3": _alone("aiterate", lambda model, config: model.astream_events(QUESTION, config, version="v3")),
+    "stream_events-v3": _alone("iterate", lambda model, config: model.stream_events(QUESTION, config, version="v3")),
+    "graph-messages": _node(
+        "iterate", lambda model, config: graph(model).stream(MESSAGES, config, stream_mode="messages")
+    ),
+    "graph-messages-async": _node(
+        "aiterate",
+        lambda model, config: graph(model, asynchronous=True).astream(MESSAGES, config, stream_mode="messages"),
+    ),
+    "graph-stream_events-v3": _node(
+        "iterate", lambda model, config: graph(model).stream_events(MESSAGES, config, version="v3")
+    ),
+    "graph-astream_events-v3": _node(
+        "aiterate",
+        lambda model, config: graph(model, asynchronous=True).astream_events(MESSAGES, config, version="v3"),
+    ),
+    "bind_tools": _alone("call", lambda model, config: model.bind_tools([length]).invoke(QUESTION, config)),
+    "completion-invoke": _completion("call", lambda model, config: chain(model).invoke(GIVEN, config)),
+    "completion-ainvoke": _completion("await", lambda model, config: chain(model).ainvoke(GIVEN, config)),
+    "completion-stream": _completion("iterate", lambda model, config: chain(model).stream(GIVEN, config)),
+    "completion-astream": _completion("aiterate", lambda model, config: chain(model).astream(GIVEN, config)),
 }
