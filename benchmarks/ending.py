@@ -1,0 +1,170 @@
+"""Where the time of the ending goes, by stage, and what an open run holds in memory.
+
+The stages are timed inside an ordinary run of the handler, so they are what a chain waits for. They are counted a
+token, for an answer of plain text, with as many alternatives as there are: none, or the top 5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import gc
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
+from uuid import uuid4
+
+import tables
+from answer import CHUNKS, ENTRIES, MESSAGES, PARAMS, TOKENS
+from contenders import Ours, OursEverything, Provider
+from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk, LLMResult
+from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
+from opentelemetry.sdk.trace import Span
+
+from langchain_logprobs import LogprobsCallbackHandler, handler
+from langchain_logprobs.telemetry.spans import Telemetry
+
+STAGES: dict[str, tuple[Any, str]] = {
+    "parse": (handler, "collect"),
+    "find": (handler, "find"),
+    "record": (Telemetry, "record_call"),
+    "of that, the SDK": (Span, "set_attributes"),
+    "whole ending": (LogprobsCallbackHandler, "on_llm_end"),
+}
+"""What is timed, by the name that the ending calls it by. `find` measures the tokens and looks for stretches."""
+
+
+def without_alternatives() -> list[ChatGenerationChunk]:
+    """Return the chunks of the same answer, asked for with `logprobs` alone."""
+    chunks = []
+    for entry in ENTRIES:
+        content = [{**entry, "top_logprobs": []}]
+        info = {"logprobs": {"content": content, "refusal": None}}
+        chunks.append(ChatGenerationChunk(message=AIMessageChunk(content=entry["token"]), generation_info=info))
+    return chunks
+
+
+CASES: dict[str, tuple[type[Ours], Callable[[], list[ChatGenerationChunk]]]] = {
+    "logprobs alone": (Ours, without_alternatives),
+    "top 5, default settings": (Ours, lambda: CHUNKS),
+    "top 5, everything recorded": (OursEverything, lambda: CHUNKS),
+}
+
+
+def run(*, quick: bool) -> dict[str, Any]:
+    """Measure the stages and the memory."""
+    rounds = 8 if quick else 40
+    return {
+        "tokens": TOKENS,
+        "unit": "seconds",
+        "stages": {name: _stages(kind, chunks(), rounds) for name, (kind, chunks) in CASES.items()},
+        "memory": memory(),
+    }
+
+
+def _stages(kind: type[Ours], chunks: list[ChatGenerationChunk], rounds: int) -> dict[str, float]:
+    """Return the smallest time of each stage over all rounds."""
+    (callback,) = kind(Provider()).callbacks
+    merged = merge_chat_generation_chunks(chunks)
+    assert merged is not None
+    response = LLMResult(generations=[[merged]])
+    least: dict[str, float] = {}
+    for _ in range(rounds):
+        gc.collect()
+        with _timed() as taken:
+            _start_and_feed(callback, uuid4(), chunks, response)
+        for stage, seconds in taken.items():
+            least[stage] = min(seconds, least.get(stage, seconds))
+    return least
+
+
+def _start_and_feed(
+    callback: Any, run_id: Any, chunks: list[ChatGenerationChunk], response: LLMResult | None = None
+) -> None:
+    callback.on_chat_model_start({}, [MESSAGES], run_id=run_id, invocation_params=PARAMS)
+    for chunk in chunks:
+        callback.on_llm_new_token(chunk.text, chunk=chunk, run_id=run_id)
+    if response is not None:
+        callback.on_llm_end(response, run_id=run_id)
+
+
+@contextlib.contextmanager
+def _timed() -> Iterator[dict[str, float]]:
+    """Add up the time spent in each stage while the context is open."""
+    taken = dict.fromkeys(STAGES, 0.0)
+
+    def timer(stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                taken[stage] += time.perf_counter() - start
+
+        return call
+
+    with contextlib.ExitStack() as patches:
+        for stage, (owner, name) in STAGES.items():
+            patches.enter_context(mock.patch.object(owner, name, timer(stage, getattr(owner, name))))
+        yield taken
+
+
+def memory() -> dict[str, float]:
+    """Return the bytes that an open run holds, and each of its chunks, beside what LangChain keeps anyway."""
+    (callback,) = Ours(Provider()).callbacks
+    runs = 1_000
+    run_ids = [uuid4() for _ in range(runs + 2)]
+    _start_and_feed(callback, run_ids[-1], CHUNKS)  # what is made once is made now
+    tracemalloc.start()
+    empty = _held()
+    for run_id in run_ids[:runs]:
+        _start_and_feed(callback, run_id, [])
+    opened = _held()
+    _start_and_feed(callback, run_ids[runs], CHUNKS)
+    fed = _held()
+    tracemalloc.stop()
+    callback.close()
+    return {"bytes_per_open_run": (opened - empty) / runs, "bytes_per_chunk": (fed - opened) / len(CHUNKS)}
+
+
+def _held() -> int:
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+def table(results: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of the table: microseconds a token."""
+    cases = results["stages"]
+    rows = [["stage of the ending", *(f"{name} (us a token)" for name in cases)]]
+    for stage in STAGES:
+        rows.append([stage, *(f"{stages[stage] / TOKENS * 1e6:.2f}" for stages in cases.values())])
+    return rows
+
+
+def memory_table(results: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of the table on memory."""
+    held = results["memory"]
+    return [
+        ["memory", "bytes"],
+        ["an open model call", f"{held['bytes_per_open_run']:,.0f}"],
+        ["each chunk of it", f"{held['bytes_per_chunk']:,.0f}"],
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="few rounds")
+    results = run(quick=parser.parse_args().quick)
+    print(tables.as_text(table(results)))
+    print(tables.as_text(memory_table(results)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

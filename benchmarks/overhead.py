@@ -1,0 +1,181 @@
+"""What a handler costs: everybody side by side in one run, in rounds, so that a busy machine is busy for all.
+
+Two drives. `direct` calls LangChain's callback manager 2,000 times with a chunk and then once with the merged result:
+nothing but the callbacks is in the time. `streamed` is a fake chat model's whole `stream` or `astream`, in which
+LangChain's own work (it merges all chunks) is the larger part for everybody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import tables
+from answer import CHUNKS, MESSAGES, METADATA, PARAMS, TOKENS, StreamingModel, result
+from contenders import PEERS, AppendOnly, Contender, OursEverything, Provider, installed, versions
+from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
+
+Drive = Callable[[Contender], Awaitable[float]]
+
+MAX_TIMES_FLOOR = 3.0
+"""Ours with everything recorded, the ending included, driven directly, as a multiple of the append-only floor."""
+
+_SERIALIZED = {"lc": 1, "type": "constructor", "id": ["langchain", "chat_models", "openai", "ChatOpenAI"], "kwargs": {}}
+_START: dict[str, Any] = {"invocation_params": PARAMS, "options": {"stop": None}, "name": None, "batch_size": 1}
+_PIECES = [(chunk.text, chunk) for chunk in CHUNKS]
+_RESULT = result()
+_MODEL = StreamingModel()
+
+
+async def direct_sync(contender: Contender) -> float:
+    start = time.perf_counter()
+    manager = CallbackManager.configure(contender.callbacks, inheritable_metadata=METADATA)
+    (run,) = manager.on_chat_model_start(_SERIALIZED, [MESSAGES], **_START)
+    for token, chunk in _PIECES:
+        run.on_llm_new_token(token, chunk=chunk)
+    run.on_llm_end(_RESULT)
+    return time.perf_counter() - start
+
+
+async def direct_async(contender: Contender) -> float:
+    start = time.perf_counter()
+    manager = AsyncCallbackManager.configure(contender.callbacks, inheritable_metadata=METADATA)
+    (run,) = await manager.on_chat_model_start(_SERIALIZED, [MESSAGES], **_START)
+    for token, chunk in _PIECES:
+        await run.on_llm_new_token(token, chunk=chunk)
+    await run.on_llm_end(_RESULT)
+    return time.perf_counter() - start
+
+
+async def streamed_sync(contender: Contender) -> float:
+    start = time.perf_counter()
+    for _ in _MODEL.stream(MESSAGES, {"callbacks": contender.callbacks}):
+        pass
+    return time.perf_counter() - start
+
+
+async def streamed_async(contender: Contender) -> float:
+    start = time.perf_counter()
+    async for _ in _MODEL.astream(MESSAGES, {"callbacks": contender.callbacks}):
+        pass
+    return time.perf_counter() - start
+
+
+DRIVES: dict[str, Drive] = {
+    "direct, sync": direct_sync,
+    "direct, async": direct_async,
+    "streamed, sync": streamed_sync,
+    "streamed, async": streamed_async,
+}
+DIRECT = ("direct, sync", "direct, async")
+
+
+def run(*, quick: bool, only: list[str] | None = None, peers: bool = True) -> dict[str, Any]:
+    """Measure everybody.
+
+    Args:
+        quick: Few rounds.
+        only: The drives to run; None for all.
+        peers: Whether the peers take part.
+
+    Returns:
+        The seconds of each contender on each drive, the targets, and who was missing.
+    """
+    contenders, missing = installed(Provider)
+    if not peers:
+        contenders = [each for each in contenders if not each[0].is_peer]
+    drives: dict[str, Any] = {}
+    # One loop for everything: the sync drives inside it too, for which nothing changes, and the async ones share its
+    # threads, so that nobody pays for starting them.
+    with asyncio.Runner() as runner:
+        for name, drive in DRIVES.items():
+            if only is None or name in only:
+                rounds, peer_every = (8, 4) if quick else (40, 5)
+                if name.startswith("streamed"):
+                    rounds = max(4, rounds // 2)
+                drives[name] = runner.run(_measure(drive, contenders, rounds, peer_every))
+    return {
+        "tokens": TOKENS,
+        "unit": "seconds",
+        "versions": versions(),
+        "not_installed": missing,
+        "drives": drives,
+        "targets": targets(drives),
+    }
+
+
+async def _measure(
+    drive: Drive, contenders: list[tuple[Contender, Provider]], rounds: int, peer_every: int
+) -> dict[str, Any]:
+    times: dict[str, list[float]] = {contender.name: [] for contender, _ in contenders}
+    for number in range(-1, rounds):  # round -1 warms up
+        shift = number % len(contenders)
+        for contender, provider in contenders[shift:] + contenders[:shift]:
+            if contender.is_peer and number % peer_every and number >= 0:
+                continue  # peers take up to a hundred times as long, and differ by more than the noise
+            before = provider.counter.ended
+            contender.switch_on()
+            # What a round before left behind must not be collected in this one. The collector stays on: its runs,
+            # which our tuples set off, are part of the price.
+            gc.collect()
+            seconds = await drive(contender)
+            contender.switch_off()
+            if contender.traces and provider.counter.ended == before:
+                raise RuntimeError(f"{contender.name} wrote no span: its numbers would mean nothing")
+            if number >= 0:
+                times[contender.name].append(seconds)
+    return {
+        name: {"min": min(taken), "median": statistics.median(taken), "rounds": len(taken)}
+        for name, taken in times.items()
+    }
+
+
+def targets(drives: dict[str, Any]) -> list[dict[str, Any]]:
+    """Compare with what the project promises."""
+    checked = []
+    for drive in DIRECT:
+        times = {name: taken["min"] for name, taken in drives.get(drive, {}).items()}
+        if times:
+            ratio = times[OursEverything.name] / times[AppendOnly.name]
+            promise = f"{drive}: everything recorded costs at most {MAX_TIMES_FLOOR:g} times the append-only floor"
+            checked.append({"target": promise, "value": ratio, "met": ratio <= MAX_TIMES_FLOOR})
+        for peer in PEERS:
+            if drive.endswith("async") and peer.name in times:
+                ratio = times[OursEverything.name] / times[peer.name]
+                promise = f"{drive}: everything recorded costs less than {peer.name}"
+                checked.append({"target": promise, "value": ratio, "met": ratio < 1.0})
+    return checked
+
+
+def table(results: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of the table: the smallest time of each contender on each drive, and what it is of the floor."""
+    drives = results["drives"]
+    driven = {f"{name}, of the floor": times for name, times in drives.items() if name in DIRECT}
+    rows = [["handler", *(f"{name} (ms)" for name in drives), *driven]]
+    for contender in next(iter(drives.values())):
+        milliseconds = [f"{times[contender]['min'] * 1e3:.1f}" for times in drives.values()]
+        ratios = [f"{times[contender]['min'] / times[AppendOnly.name]['min']:.2f}" for times in driven.values()]
+        rows.append([contender, *milliseconds, *ratios])
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="few rounds")
+    parser.add_argument("--only", action="append", choices=DRIVES, help="run this drive alone; may be repeated")
+    parser.add_argument("--no-peers", action="store_true", help="the floors and ours alone")
+    options = parser.parse_args()
+    results = run(quick=options.quick, only=options.only, peers=not options.no_peers)
+    print(tables.as_text(table(results)))
+    print(tables.as_checks(results["targets"]))
+    return 0 if all(target["met"] for target in results["targets"]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""All benchmarks: `make bench`.
+
+Prints the tables and writes the numbers to benchmarks/results/, one JSON file for each benchmark. Exits with 1 where
+a target is missed or a required peer is not installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# Nothing here may be sent anywhere, whatever the environment says.
+for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LANGCHAIN_TRACING"):
+    os.environ[name] = "false"
+
+import ending  # noqa: E402
+import overhead  # noqa: E402
+import size  # noqa: E402
+import tables  # noqa: E402
+
+RESULTS = Path(__file__).parent / "results"
+
+Tables = dict[str, list[list[str]]]
+
+
+def _overhead(quick: bool) -> tuple[dict[str, Any], Tables]:
+    results = overhead.run(quick=quick)
+    return results, {
+        f"Overhead, {results['tokens']:,} tokens with their top 5, the ending included": overhead.table(results)
+    }
+
+
+def _size(quick: bool) -> tuple[dict[str, Any], Tables]:
+    results = size.run()
+    return results, {
+        f"Size, {results['tokens']:,} tokens with their top 5, `prompt | model` streamed": size.table(results)
+    }
+
+
+def _ending(quick: bool) -> tuple[dict[str, Any], Tables]:
+    results = ending.run(quick=quick)
+    return results, {"The ending, by stage": ending.table(results), "Memory": ending.memory_table(results)}
+
+
+def _fields(quick: bool) -> tuple[dict[str, Any], Tables]:
+    fields = importlib.import_module("fields")
+    results = fields.run(quick=quick)
+    return results, {"Fields of structured output": fields.table(results)}
+
+
+BENCHMARKS: dict[str, Callable[[bool], tuple[dict[str, Any], Tables]]] = {
+    "overhead": _overhead,
+    "size": _size,
+    "ending": _ending,
+}
+if (Path(__file__).parent / "fields.py").exists():
+    BENCHMARKS["fields"] = _fields
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="few rounds, under a minute")
+    parser.add_argument("--only", action="append", choices=BENCHMARKS, help="run this one alone; may be repeated")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables as Markdown too")
+    parser.add_argument("--require-peers", action="store_true", help="fail where a peer is not installed")
+    options = parser.parse_args()
+
+    RESULTS.mkdir(exist_ok=True)
+    machine = {"python": platform.python_version(), "machine": platform.machine(), "cpus": os.cpu_count()}
+    markdown: list[str] = []
+    targets: list[dict[str, Any]] = []
+    missing: list[str] = []
+    for name, benchmark in BENCHMARKS.items():
+        if options.only and name not in options.only:
+            continue
+        start = time.perf_counter()
+        results, parts = benchmark(options.quick)
+        results["machine"] = machine
+        (RESULTS / f"{name}.json").write_text(json.dumps(results, indent=2) + "\n")
+        for title, rows in parts.items():
+            print(f"{title}\n\n{tables.as_text(rows)}")
+            markdown.append(f"### {title}\n\n{tables.as_markdown(rows)}")
+        print(f"({name}: {time.perf_counter() - start:.0f} s)\n")
+        targets += results.get("targets", [])
+        missing += [peer for peer in results.get("not_installed", []) if peer not in missing]
+
+    for peer in missing:
+        print(f"not installed: {peer}")
+    print(tables.as_checks(targets))
+    if options.markdown is not None:
+        options.markdown.write_text("\n".join(markdown))
+    failed = any(not target["met"] for target in targets) or (options.require_peers and bool(missing))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
