@@ -44,19 +44,22 @@ class Call:
     class_name: str = ""
 
 
-def find(call: Call, captured: Captured, early: str | None, settings: Settings) -> Findings:
+def find(
+    call: Call, captured: Captured, settings: Settings, *, failed: str | None = None, abandoned: str | None = None
+) -> Findings:
     """Return what an ended model call shows.
 
     Args:
         call: What was asked for.
         captured: What came.
-        early: Why the run ended before its end; None where it did not.
         settings: The thresholds.
+        failed: Why the run ended with an error, or because its consumer stopped; None where it did not.
+        abandoned: Why it was ended for it; None where it ended by itself.
     """
     first = captured.choices[0].reading
     choices = [choice.reading.tokens for choice in captured.choices]
     measures, total = measure_choices(choices, settings.low_probability)
-    status, reason = _status(call, captured, early, bool(total.token_count or first.reasoning))
+    status, reason = _status(call, captured, failed, abandoned, bool(total.token_count or first.reasoning))
     stretches = low_confidence_stretches(choices[0], captured.choices[0].text, threshold=settings.low_probability)
     return Findings(
         status=status,
@@ -72,17 +75,19 @@ def find(call: Call, captured: Captured, early: str | None, settings: Settings) 
     )
 
 
-def _status(call: Call, captured: Captured, early: str | None, any_tokens: bool) -> tuple[Status, str | None]:
+def _status(
+    call: Call, captured: Captured, failed: str | None, abandoned: str | None, any_tokens: bool
+) -> tuple[Status, str | None]:
     malformed = sum(choice.reading.malformed for choice in captured.choices)
     unreadable = None
     if malformed:
         problem = next(choice.reading.problem for choice in captured.choices if choice.reading.problem)
         unreadable = f"{malformed} logprob values could not be read, the first: {problem}"
         logger.warning("%s", unreadable)
-    reason = early or captured.lost or unreadable
+    reason = abandoned or failed or captured.lost or unreadable
     if any_tokens:
         return ("recorded" if reason is None else "partial"), reason
-    if not call.asked and not malformed:
+    if not call.asked and not malformed and abandoned is None:
         return "not_requested", None
     if reason is not None:
         return "partial", reason

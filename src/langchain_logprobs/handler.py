@@ -358,8 +358,8 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
             expected_choices=call.choices,
             dropped_pieces=run.dropped_pieces,
         )
-        early = abandoned or (None if error is None else f"ended early by {type(error).__name__}")
-        findings = find(call, captured, early, self._settings)
+        failed = None if error is None else f"ended early by {type(error).__name__}"
+        findings = find(call, captured, self._settings, failed=failed, abandoned=abandoned)
         first = captured.choices[0]
         generations = [choice.generation for choice in captured.choices if choice.generation is not None]
         pairs = list(genai.response_attributes(response, generations))

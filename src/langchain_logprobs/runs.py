@@ -14,7 +14,7 @@ import queue
 import threading
 import time
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -205,6 +205,12 @@ class OpenRuns:
             return next(reversed(self._open.values()), None)
 
 
+def _call(home: weakref.ref[OpenRuns], method: Callable[..., int | None], *args: int) -> int | None:
+    """Call a method of a registry that may be gone; the reference to it lasts no longer than the call."""
+    registry = home()
+    return None if registry is None else method(registry, *args)
+
+
 class _Reaper:
     """One daemon thread for the process that closes the runs nobody will end.
 
@@ -213,7 +219,8 @@ class _Reaper:
     """
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[tuple[weakref.ref[OpenRuns], int]] = queue.SimpleQueue()
+        # None wakes the thread to look at the ages again.
+        self._queue: queue.SimpleQueue[tuple[weakref.ref[OpenRuns], int] | None] = queue.SimpleQueue()
         self._registries: weakref.WeakSet[OpenRuns] = weakref.WeakSet()
         self._shortest_age = float("inf")
         self._thread: threading.Thread | None = None
@@ -227,6 +234,7 @@ class _Reaper:
         """See to it that the thread and the exit hook are there, and that ages are looked at often enough."""
         if max_age_seconds < self._shortest_age:
             self._shortest_age = max_age_seconds
+            self._queue.put(None)
         if self._thread is None:
             self._start_thread()
 
@@ -249,32 +257,31 @@ class _Reaper:
                 self._at_exit = True
 
     def _work(self) -> None:
-        suspects: list[tuple[float, weakref.ref[OpenRuns], int, int]] = []
-        next_sweep = time.monotonic() + self._sweep_interval()
+        suspects: deque[tuple[float, weakref.ref[OpenRuns], int, int]] = deque()
+        next_sweep = time.monotonic()
         while True:
             now = time.monotonic()
-            wake = min([next_sweep, *(due for due, *_ in suspects[:1])])
+            wake = min(next_sweep, suspects[0][0]) if suspects else next_sweep
             try:
-                home, key = self._queue.get(timeout=max(0.0, wake - now))
+                forgotten = self._queue.get(timeout=max(0.0, wake - now))
             except queue.Empty:
                 pass
             else:
-                registry = home()
-                pieces = None if registry is None else registry.pieces_of(key)
-                if pieces is not None:
-                    suspects.append((time.monotonic() + ABANDONED_GRACE_SECONDS, home, key, pieces))
+                if forgotten is None:
+                    next_sweep = min(next_sweep, time.monotonic() + self._sweep_interval())
+                elif (pieces := _call(forgotten[0], OpenRuns.pieces_of, forgotten[1])) is not None:
+                    suspects.append((time.monotonic() + ABANDONED_GRACE_SECONDS, *forgotten, pieces))
             now = time.monotonic()
             while suspects and suspects[0][0] <= now:
-                _, home, key, pieces = suspects.pop(0)
-                registry = home()
-                seen = None if registry is None else registry.close_if_silent(key, pieces)
-                if seen is not None:
-                    suspects.append((now + ABANDONED_GRACE_SECONDS, home, key, seen))
+                _, home, key, pieces = suspects.popleft()
+                pieces = _call(home, OpenRuns.close_if_silent, key, pieces)
+                if pieces is not None:
+                    suspects.append((now + ABANDONED_GRACE_SECONDS, home, key, pieces))
             if now >= next_sweep:
                 for registry in list(self._registries):
                     registry.close_expired(time.time_ns())
+                    del registry  # the name must not keep it alive while the thread sleeps
                 next_sweep = now + self._sweep_interval()
-            registry = None  # a local name must not keep a registry alive while the thread sleeps
 
     def _sweep_interval(self) -> float:
         return min(SWEEP_SECONDS, max(0.05, self._shortest_age / 4))

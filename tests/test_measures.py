@@ -1,0 +1,180 @@
+"""The golden vectors (run on the peers' own code) and what must hold for any tokens."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langchain_logprobs import Alternative, Measures, TokenLogprob, measure
+from langchain_logprobs.tokens import usable_logprob
+
+# fmt: off
+A = [
+    ["Paris", -0.05, [["Paris", -0.05], ["The", -3.4], ["It", -5.1], ["Lyon", -6.2], ["France", -6.9]]],
+    [" is", -0.9, [[" is", -0.9], [",", -1.1], [" was", -2.3], [" (", -3.6], [".", -4.0]]],
+    [" the", -0.3, [[" the", -0.3], [" a", -1.8], [" located", -3.2], [" one", -4.4], [" France", -5.0]]],
+    [" capital", -0.01,
+     [[" capital", -0.01], [" largest", -5.2], [" city", -6.1], [" most", -7.0], [" Capital", -8.2]]],
+    [".", -1.6, [[" of", -0.4], [".", -1.6], [",", -3.9], [" city", -4.4], ["\n", -4.8]]],
+]
+B = [
+    ["Hi", -0.2, [["Hi", -0.2], ["Hello", -1.9], ["Hey", -4.0]]],
+    [" \\xf0\\x9f\\x8c", -2.5, [["!", -0.6], [",", -1.4], [".", -2.3]]],
+    ["\\x8d", 0.0, [["\\x8d", 0.0], ["\\x8e", -9999.0], ["\\x8f", -9999.0]]],
+    [" x", -9999.0, [[" and", -0.1], [" or", -2.6], ["!", -5.0]]],
+    ["!", -0.7, []],
+]
+C = [
+    ['{"', -0.0001, [['{"', -0.0001], ["{\n", -9.5], ["{", -10.2]]],
+    ["label", -0.001, [["label", -0.001], ["lab", -8.0], ["sent", -9.0]]],
+    ['":"', -0.002, [['":"', -0.002], ['":', -6.5], ['"', -9.1]]],
+    ["pos", -0.35, [["pos", -0.35], ["neut", -1.6], ["neg", -2.4]]],
+    ["itive", -0.0002, [["itive", -0.0002], ["itivo", -9.0], ["itives", -10.0]]],
+    ['","', -0.003, [['","', -0.003], ['"', -6.0], ['"}', -8.0]]],
+    ["score", -0.0004, [["score", -0.0004], ["tags", -8.2], ["scor", -9.9]]],
+    ['":', -0.0003, [['":', -0.0003], ['":"', -8.4], ['"', -9.7]]],
+    ["4", -0.8, [["4", -0.8], ["5", -1.0], ["3", -1.9]]],
+    [".", -0.6, [[".", -0.6], [',"', -0.9], ["}", -3.5]]],
+    ["5", -0.25, [["5", -0.25], ["7", -2.0], ["8", -2.9]]],
+    [',"', -0.01, [[',"', -0.01], ["}", -4.8], ["0", -6.6]]],
+    ["ok", -0.0005, [["ok", -0.0005], ["o", -8.8], ["OK", -9.3]]],
+    ['":', -0.0002, [['":', -0.0002], ['":"', -9.0], ['"', -9.9]]],
+    ["true", -0.15, [["true", -0.15], ["false", -2.0], ["null", -6.0]]],
+    ["}", -0.02, [["}", -0.02], ["}\n", -4.2], [",", -6.1]]],
+]
+# fmt: on
+
+GOLDEN = {
+    "A": (
+        A,
+        Measures(
+            token_count=5, scored_count=5, censored_count=0, sum_logprob=-2.86, mean_logprob=-0.572,
+            confidence=0.5643955181193583, perplexity=1.7718071244295743, min_logprob=-1.6,
+            min_probability=0.20189651799465538, min_index=4, low_count=0, low_ratio=0.0,
+            entropy_mean=0.5816838719489963, entropy_max=1.1342941827620652, covered_mass_mean=0.9513863138452725,
+            top_k=5, margin_mean=0.604006172082486, off_top1_ratio=0.2,
+        ),
+    ),
+    "B": (
+        B,
+        Measures(
+            token_count=5, scored_count=4, censored_count=1, sum_logprob=-3.4, mean_logprob=-0.85,
+            confidence=0.4274149319487267, perplexity=math.exp(0.85), min_logprob=-2.5,
+            min_probability=0.0820849986238988, min_index=1, low_count=1, low_ratio=0.25,
+            entropy_mean=0.4872011077866729, entropy_max=1.1103305682968605, covered_mass_mean=0.9875540992052663,
+            top_k=3, margin_mean=0.7004851614573481, off_top1_ratio=0.5,
+        ),
+    ),
+    "C": (
+        C,
+        Measures(
+            token_count=16, scored_count=16, censored_count=0, sum_logprob=-2.1877, mean_logprob=-0.13673125,
+            confidence=0.8722045996229095, perplexity=1.146519979867501, min_logprob=-0.8,
+            min_probability=0.44932896411722156, min_index=8, low_count=0, low_ratio=0.0,
+            entropy_mean=0.24034647709862583, entropy_max=1.0115229889882262, covered_mass_mean=0.9945567272785945,
+            top_k=3, margin_mean=0.8143351347995829, off_top1_ratio=0.0,
+        ),
+    ),
+}  # fmt: skip
+
+
+def vector(rows: list[list[object]]) -> list[TokenLogprob]:
+    return [
+        TokenLogprob(token, logprob, None, tuple(Alternative(*other) for other in others))  # type: ignore[misc]
+        for token, logprob, others in rows
+    ]
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_vectors(name: str) -> None:
+    rows, expected = GOLDEN[name]
+    for key, value in dataclasses.asdict(expected).items():
+        assert getattr(measure(vector(rows)), key) == pytest.approx(value, rel=0, abs=1e-12), key
+
+
+def test_nothing_to_measure_is_none_and_never_zero() -> None:
+    empty = dataclasses.asdict(measure([]))
+    counts = {key: empty.pop(key) for key in ("token_count", "scored_count", "censored_count", "low_count")}
+    assert set(counts.values()) == {0}
+    assert set(empty.values()) == {None}
+
+
+def test_only_censored_tokens_have_no_mean() -> None:
+    tokens = [TokenLogprob("a", value) for value in (None, math.nan, -math.inf, -9999.0, -9998.0, 0.6997, math.inf)]
+    measures = measure(tokens)
+    assert (measures.token_count, measures.scored_count, measures.censored_count) == (7, 0, 7)
+    assert measures.mean_logprob is measures.min_index is measures.perplexity is None
+
+
+def test_rounding_above_zero_is_certainty() -> None:
+    measures = measure([TokenLogprob("a", 5e-5), TokenLogprob("b", -0.0)])
+    assert (measures.confidence, measures.censored_count, str(measures.mean_logprob)) == (1.0, 0, "0.0")
+
+
+def test_a_perplexity_too_large_for_a_float_is_none() -> None:
+    measures = measure([TokenLogprob("a", -9000.0)])
+    assert measures.perplexity is None
+    assert (measures.confidence, measures.min_logprob) == (0.0, -9000.0)
+
+
+def test_a_hundred_thousand_tokens_do_not_underflow() -> None:
+    measures = measure([TokenLogprob("a", -2.0)] * 100_000)
+    assert (measures.mean_logprob, measures.sum_logprob) == (-2.0, -200_000.0)
+    assert measures.confidence == math.exp(-2.0)
+
+
+def test_one_alternative_has_no_margin() -> None:
+    measures = measure([TokenLogprob("a", -0.5, None, (Alternative("a", -0.5),))])
+    assert (measures.margin_mean, measures.top_k, measures.off_top1_ratio) == (None, 1, 0.0)
+
+
+def test_positions_whose_alternatives_are_all_sentinels_are_left_out() -> None:
+    measures = measure([TokenLogprob("a", -0.5, None, (Alternative("b", -9999.0), Alternative("c", None)))])
+    assert measures.entropy_mean is measures.top_k is measures.off_top1_ratio is None
+
+
+any_logprob = st.one_of(
+    st.none(),
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.floats(min_value=-9997.0, max_value=0.0),
+    st.sampled_from([-9999.0, -9998.0, 0.0, -0.0, 1e-4, 5e-324, -5e-324, 1.7e308]),
+)
+any_token = st.builds(
+    TokenLogprob,
+    st.sampled_from(["a", "b", "", "\ufffd"]),
+    any_logprob,
+    st.none() | st.binary(max_size=3),
+    st.lists(st.builds(Alternative, st.sampled_from(["a", "b", "c", ""]), any_logprob), max_size=6).map(tuple),
+)
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(st.lists(any_token, max_size=12), st.randoms(use_true_random=False))
+def test_any_input_gives_finite_numbers_and_order_of_alternatives_changes_nothing(tokens, random) -> None:
+    measures = measure(tokens)
+    for name, value in dataclasses.asdict(measures).items():
+        assert value is None or math.isfinite(value), name
+    assert measures.scored_count + measures.censored_count == measures.token_count == len(tokens)
+    shuffled = [
+        token._replace(alternatives=tuple(random.sample(token.alternatives, len(token.alternatives))))
+        for token in tokens
+    ]
+    assert measure(shuffled) == measures
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.floats(min_value=-9997.0, max_value=0.0), min_size=1, max_size=30))
+def test_the_measures_agree_with_each_other(logprobs) -> None:
+    measures = measure([TokenLogprob("t", logprob) for logprob in logprobs])
+    assert measures.min_logprob == min(logprobs)
+    assert measures.min_logprob <= measures.mean_logprob <= 0.0  # type: ignore[operator]
+    assert measures.low_count == sum(logprob < math.log(0.2) for logprob in logprobs)
+
+
+@pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf, -9998.0, -9999.0, 0.001])
+def test_what_is_no_honest_logprob(value: float | None) -> None:
+    assert usable_logprob(value) is None
