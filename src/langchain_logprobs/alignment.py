@@ -64,7 +64,17 @@ class Alignment:
         ends: Code point offset behind each token's last character; equal to the start for a token outside the text.
     """
 
-    __slots__ = ("_byte_ends", "_byte_marks", "_byte_starts", "ends", "starts", "status", "text", "token_count")
+    __slots__ = (
+        "_byte_ends",
+        "_byte_marks",
+        "_byte_starts",
+        "_data",
+        "ends",
+        "starts",
+        "status",
+        "text",
+        "token_count",
+    )
 
     def __init__(
         self,
@@ -86,6 +96,7 @@ class Alignment:
         self._byte_starts = byte_starts
         self._byte_ends = byte_ends
         self._byte_marks: list[int] | None = None
+        self._data: bytes | None = None
 
     def __repr__(self) -> str:
         """Name the status and the sizes; the text itself may be private."""
@@ -95,6 +106,13 @@ class Alignment:
     def failed(self) -> bool:
         """Whether there are no offsets."""
         return self.status is AlignmentStatus.FAILED
+
+    @property
+    def data(self) -> bytes:
+        """The UTF-8 bytes of the text."""
+        if self._data is None:
+            self._data = utf8(self.text)
+        return self._data
 
     def span(self, index: int) -> tuple[int, int] | None:
         """Return where a token stands in the text.
@@ -148,10 +166,41 @@ class Alignment:
             return code_point
         if self._byte_marks is None:
             # A mark every 64 characters: an offset then costs one short encoding, not one of the whole text.
-            sizes = (len(utf8(text[at : at + 64])) for at in range(0, len(text), 64))
-            self._byte_marks = [0, *accumulate(sizes)]
+            self._byte_marks = [0, *accumulate(len(utf8(text[at : at + 64])) for at in range(0, len(text), 64))]
         mark = code_point >> 6
         return self._byte_marks[mark] + len(utf8(text[mark << 6 : code_point]))
+
+    def part(self, start: int, end: int) -> Alignment:
+        """Return the alignment with a part of the text alone.
+
+        Args:
+            start: Code point offset of the part's first character.
+            end: Code point offset behind its last character.
+
+        Returns:
+            An alignment of the same tokens whose text is the part and whose offsets count in it.
+        """
+        if self.failed:
+            return Alignment(self.status, self.text[start:end], self.token_count, [], [])
+        byte_starts = byte_ends = None
+        if self._byte_starts is not None and self._byte_ends is not None:
+            low, high = self.byte_offset(start), self.byte_offset(end)
+            byte_starts, byte_ends = _cut(self._byte_starts, low, high), _cut(self._byte_ends, low, high)
+        starts, ends = _cut(self.starts, start, end), _cut(self.ends, start, end)
+        return Alignment(
+            AlignmentStatus.SUBSTRING,
+            self.text[start:end],
+            self.token_count,
+            starts,
+            ends,
+            byte_starts=byte_starts,
+            byte_ends=byte_ends,
+        )
+
+
+def _cut(offsets: list[int], low: int, high: int) -> list[int]:
+    """Make offsets count from `low`; those of tokens beside the part fall on its edges, as empty spans."""
+    return [min(max(offset, low), high) - low for offset in offsets]
 
 
 def align(tokens: Sequence[TokenLogprob], text: str | None) -> Alignment:

@@ -1,0 +1,383 @@
+"""How sure was the model of each value in its JSON answer?
+
+The values are located in the text by a scanner, the tokens by their alignment, and each value gets the logprobs of the
+tokens that spell its core: a string without its quotes, a number or word itself, never a key, a colon or a comma.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from langchain_logprobs.alignment import Alignment, AlignmentStatus, align
+from langchain_logprobs.enumerations import Distribution, distribution
+from langchain_logprobs.json_scan import Document, Kind, Value, find_document
+from langchain_logprobs.schema import Scalar, SchemaNode
+from langchain_logprobs.tokens import Alternative, TokenLogprob, usable_logprob
+
+_CONTAINERS = frozenset({"object", "array"})
+_CLOSED_DOMAIN = frozenset({"number", "boolean", "null"})
+_DEFAULT_LABELS: dict[str, tuple[Scalar, ...]] = {"boolean": (True, False), "null": (None,)}
+
+
+class FieldStatus(StrEnum):
+    """What became of the search for fields."""
+
+    OK = "ok"
+    """There is a complete JSON document."""
+    TRUNCATED = "truncated"
+    """There is one that is cut off; values that did not end are not `closed`."""
+    NO_JSON = "no_json"
+    """The text holds no JSON."""
+    INVALID = "invalid"
+    """The text begins as a JSON object or array and cannot be read; there are no fields."""
+    FAILED = "failed"
+    """The tokens could not be aligned with the text, so that no value can be given its tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value of a JSON document and the confidence in it. Logprobs are in nats, offsets count in the answer's text.
+
+    A container (object or array) has the numbers of all the values in it, from the union of their tokens: a token
+    that spells a part of two values counts once.
+
+    Attributes:
+        path: JSON Pointer (RFC 6901); "" is the whole document.
+        kind: `object`, `array`, `string`, `number`, `boolean` or `null`.
+        start: Offset of the value in code points, with a string's quotes.
+        end: Offset behind it.
+        core_start: As `start`, without a string's quotes.
+        core_end: As `end`, without a string's quotes.
+        byte_start: As `start`, in UTF-8 bytes; the next three likewise.
+        byte_end: As `end`.
+        core_byte_start: As `core_start`.
+        core_byte_end: As `core_end`.
+        token_start: Index of its first token; None where it has none, because the logprobs of this part are missing.
+        token_count: How many tokens spell its core; of a container, the tokens of its values, which do not have to be
+            neighbours. Tokens cannot be divided: one that spells more than the value counts whole.
+        censored_count: How many of them have no usable logprob.
+        joint_logprob: Sum of their logprobs; where `censored_count` is not 0, of the usable ones only. None where
+            there is none.
+        mean_logprob: Mean of the usable logprobs.
+        min_probability: Smallest probability of a token.
+        min_index: Index of that token.
+        confidence: The number to look at first. Of a number, boolean, null or a value from a closed list the
+            probability of this very value, exp(joint_logprob), None if a token is censored; of other strings and of
+            containers the probability per token, exp(mean_logprob), which does not fall with the length.
+        end_logprob: Logprob of the token that ends the value. None where its last token ends it too (`straddles`),
+            where it is not closed, and for containers.
+        end_probability: The probability that the value ends where it does: that of all alternatives that end it. The
+            joint probability of the value and its end is the product of both; 4 can be sure and 42 missed.
+        closed: Whether the value was seen to its end. False at the cut of a truncated document.
+        shadowed: Whether the same key comes again later, so that parsers give the later value.
+        shared: Whether one of its tokens also spells a part of another value.
+        straddles: Whether one of its tokens also spells something around it, other than white space.
+        empty_core: Whether it has no characters of its own ("" or {}); its tokens are those of its quotes or brackets.
+        distribution: Of a boolean, null or a value from a closed list: the probabilities of the allowed values.
+            None for other values, for one that is not closed, and where the provider sent no alternatives.
+    """
+
+    path: str
+    kind: Kind
+    start: int
+    end: int
+    core_start: int
+    core_end: int
+    byte_start: int
+    byte_end: int
+    core_byte_start: int
+    core_byte_end: int
+    token_start: int | None
+    token_count: int
+    censored_count: int
+    joint_logprob: float | None
+    mean_logprob: float | None
+    min_probability: float | None
+    min_index: int | None
+    confidence: float | None
+    end_logprob: float | None
+    end_probability: float | None
+    closed: bool
+    shadowed: bool
+    shared: bool
+    straddles: bool
+    empty_core: bool
+    distribution: Distribution | None
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this is a value and no container."""
+        return self.kind not in _CONTAINERS
+
+
+@dataclass(frozen=True, slots=True)
+class FieldReport:
+    """The fields of one answer.
+
+    Attributes:
+        status: What became of the search.
+        alignment: How the tokens were found to correspond to the text.
+        fields: The fields in the order of the text, a container before what it holds; empty unless `status` is `ok`
+            or `truncated`.
+        problem: Why the JSON is `invalid`, with the offset in code points; else None.
+    """
+
+    status: FieldStatus
+    alignment: AlignmentStatus
+    fields: tuple[Field, ...] = ()
+    problem: str | None = None
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the document is cut off."""
+        return self.status is FieldStatus.TRUNCATED
+
+    @property
+    def leaves(self) -> tuple[Field, ...]:
+        """The values without the containers."""
+        return tuple(field for field in self.fields if field.is_leaf)
+
+    def __getitem__(self, path: str) -> Field:
+        """Return the field at a JSON Pointer; of a repeated key the last, as `json.loads` does.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for field in reversed(self.fields):
+            if field.path == path and not field.shadowed:
+                return field
+        raise KeyError(path)
+
+
+def field_confidences(
+    tokens: Sequence[TokenLogprob], text: str | Alignment | None = None, *, schema: object = None
+) -> FieldReport:
+    """Give each value of the JSON in an answer its confidence.
+
+    Args:
+        tokens: The tokens of the answer.
+        text: The answer's text, or its alignment where that is known already. None: what the tokens spell. The JSON
+            can be the whole text, a fenced block, or stand in prose.
+        schema: What the answer follows, to know which values are from a closed list: a JSON schema, a Pydantic model
+            class, or another type that Pydantic can describe. One that cannot be read counts as none.
+
+    Returns:
+        The fields, or a status that says why there are none. Never raises.
+    """
+    alignment = text if isinstance(text, Alignment) else align(tokens, text)
+    document = find_document(alignment.text)
+    if document is None:
+        return FieldReport(FieldStatus.NO_JSON, alignment.status)
+    if document.state == "invalid":
+        return FieldReport(FieldStatus.INVALID, alignment.status, (), f"{document.problem} at {document.end}")
+    if alignment.failed:
+        return FieldReport(FieldStatus.FAILED, alignment.status)
+    status = FieldStatus.OK if document.state == "complete" else FieldStatus.TRUNCATED
+    return FieldReport(status, alignment.status, document_fields(tokens, alignment, document, schema))
+
+
+def document_fields(
+    tokens: Sequence[TokenLogprob], alignment: Alignment, document: Document, schema: object
+) -> tuple[Field, ...]:
+    """Give each value of a scanned document its confidence; as `field_confidences`, which finds the document."""
+    return _Assignment(tokens, alignment, document.values, schema).fields()
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The numbers of a range of tokens, or of the union of several ranges."""
+
+    first: int
+    stop: int
+    count: int
+    censored: int
+    joint: float
+    weakest: float | None
+    weakest_index: int | None
+    straddles: bool = False
+    shared: bool = False
+    empty_core: bool = False
+
+
+class _Assignment:
+    """Gives the values of one document their tokens."""
+
+    def __init__(
+        self, tokens: Sequence[TokenLogprob], alignment: Alignment, values: list[Value], schema: object
+    ) -> None:
+        self.tokens = tokens
+        self.alignment = alignment
+        self.values = values
+        self.logprobs = [usable_logprob(token.logprob) for token in tokens]
+        starts, ends = alignment.starts, alignment.ends
+        # Outside of this part of the text no tokens are known (status partial).
+        self.known = (starts[0], ends[-1]) if alignment.status is AlignmentStatus.PARTIAL else (0, len(alignment.text))
+        node = SchemaNode.of(schema) if schema is not None else None
+        self.nodes: list[SchemaNode | None] | None = [node] if node is not None else None
+
+    def fields(self) -> tuple[Field, ...]:
+        """The field of every value, in order."""
+        values = self.values
+        holders = {value.parent for value in values}
+        tallies: list[_Tally | None] = [None] * len(values)
+        previous: _Tally | None = None
+        for index, value in enumerate(values):
+            if index not in holders:
+                tally = tallies[index] = self._tally(value)
+                if tally is not None:
+                    if previous is not None and tally.first < previous.stop:
+                        tally.shared = previous.shared = True
+                    previous = tally
+        self._add_up(tallies)
+        self._find_nodes()
+        return tuple(self._field(index, value, tallies[index]) for index, value in enumerate(values))
+
+    def _tally(self, value: Value) -> _Tally | None:
+        """The numbers of a value that holds no others; None where its tokens are not known."""
+        alignment, text = self.alignment, self.alignment.text
+        start, end = value.core_start, value.core_end
+        empty_core = start == end or value.kind in _CONTAINERS
+        if empty_core:
+            start, end = value.start, value.end
+        if start < self.known[0] or end > self.known[1]:
+            return None
+        indices = alignment.tokens_between(start, end)
+        if not indices:
+            return None
+        tally = self._sum(indices)
+        before = text[alignment.starts[indices.start] : start]
+        behind = text[end : alignment.ends[indices.stop - 1]]
+        tally.straddles = bool((before and before.strip()) or (behind and behind.strip()))
+        tally.empty_core = empty_core
+        return tally
+
+    def _sum(self, indices: range) -> _Tally:
+        first, stop = indices.start, indices.stop
+        if stop - first == 1:
+            logprob = self.logprobs[first]
+            if logprob is None:
+                return _Tally(first, stop, 1, 1, 0.0, None, None)
+            return _Tally(first, stop, 1, 0, logprob, logprob, first)
+        every = self.logprobs[first:stop]
+        scored = [logprob for logprob in every if logprob is not None]
+        weakest = min(scored, default=None)
+        weakest_index = None if weakest is None else first + every.index(weakest)
+        return _Tally(first, stop, stop - first, len(every) - len(scored), math.fsum(scored), weakest, weakest_index)
+
+    def _add_up(self, tallies: list[_Tally | None]) -> None:
+        """Make the containers' tallies from those of their members, the inner ones first."""
+        members: dict[int, list[_Tally]] = {}
+        for index in range(len(tallies) - 1, -1, -1):
+            if index in members:
+                tallies[index] = self._union(members.pop(index)[::-1])
+            tally, parent = tallies[index], self.values[index].parent
+            if tally is not None and parent >= 0:
+                members.setdefault(parent, []).append(tally)
+
+    def _union(self, members: list[_Tally]) -> _Tally:
+        # Ranges ascend with the text, so that a token counted twice lies in two neighbouring ones.
+        twice: list[float | None] = []
+        stop = 0
+        for member in members:
+            if member.first < stop:
+                twice += self.logprobs[member.first : min(stop, member.stop)]
+            stop = max(stop, member.stop)
+        scored_twice = [logprob for logprob in twice if logprob is not None]
+        scored = [member for member in members if member.weakest is not None]
+        weakest = min(scored, key=lambda member: member.weakest or 0.0) if scored else None
+        return _Tally(
+            members[0].first,
+            stop,
+            sum(member.count for member in members) - len(twice),
+            sum(member.censored for member in members) - (len(twice) - len(scored_twice)),
+            math.fsum([*(member.joint for member in members), *(-logprob for logprob in scored_twice)]),
+            weakest.weakest if weakest else None,
+            weakest.weakest_index if weakest else None,
+        )
+
+    def _find_nodes(self) -> None:
+        """Find the place of every value in the schema."""
+        if self.nodes is not None:
+            for value in self.values[1:]:
+                parent = self.nodes[value.parent]
+                self.nodes.append(parent.child(value.key) if parent is not None else None)
+
+    def _field(self, index: int, value: Value, tally: _Tally | None) -> Field:
+        kind = value.kind
+        node = self.nodes[index] if self.nodes is not None else None
+        labels = node.allowed(kind) if node is not None and kind not in _CONTAINERS else None
+        joint = mean = confidence = weakest = end_logprob = end_probability = None
+        spread = None
+        if tally is not None:
+            scored = tally.count - tally.censored
+            if scored:
+                joint = min(tally.joint, 0.0)
+                mean = joint / scored
+                weakest = math.exp(tally.weakest or 0.0)
+                if labels is None and kind not in _CLOSED_DOMAIN:
+                    confidence = math.exp(mean)
+                elif not tally.censored:
+                    confidence = math.exp(joint)
+            if value.closed and kind not in _CONTAINERS:
+                end_logprob, end_probability = self._end(value, tally)
+                allowed = labels or _DEFAULT_LABELS.get(kind)
+                if allowed:
+                    spread = distribution(self.tokens, self.alignment, value, tally.first, allowed)
+        at = self.alignment.byte_offset
+        return Field(
+            value.path,
+            kind,
+            value.start,
+            value.end,
+            value.core_start,
+            value.core_end,
+            at(value.start),
+            at(value.end),
+            at(value.core_start),
+            at(value.core_end),
+            None if tally is None else tally.first,
+            0 if tally is None else tally.count,
+            0 if tally is None else tally.censored,
+            joint,
+            mean,
+            weakest,
+            None if tally is None else tally.weakest_index,
+            confidence,
+            end_logprob,
+            end_probability,
+            value.closed,
+            value.shadowed,
+            tally is not None and tally.shared,
+            tally is not None and tally.straddles,
+            tally is not None and tally.empty_core,
+            spread,
+        )
+
+    def _end(self, value: Value, tally: _Tally) -> tuple[float | None, float | None]:
+        """Logprob of the token that ends a value, and the probability of everything that ends it there."""
+        alignment, end = self.alignment, value.core_end
+        index = tally.stop
+        if tally.empty_core or alignment.ends[index - 1] > end or index >= len(self.tokens):
+            return None, None
+        if end < len(alignment.text) and not alignment.starts[index] <= end < alignment.ends[index]:
+            return None, None
+        token, logprob = self.tokens[index], self.logprobs[index]
+        parts = [] if logprob is None else [math.exp(logprob)]
+        emitted = False
+        for alternative in token.alternatives:
+            if not emitted and alternative.token == token.token:
+                emitted = True
+            elif (other := usable_logprob(alternative.logprob)) is not None and _ends_value(value.kind, alternative):
+                parts.append(math.exp(other))
+        return logprob, min(1.0, math.fsum(parts)) if parts else None
+
+
+def _ends_value(kind: Kind, alternative: Alternative) -> bool:
+    """Whether the value would have ended before this alternative too."""
+    first = alternative.token[:1]
+    if kind == "string":
+        return first == '"'
+    return not (first.isalnum() or first in {"", ".", "+", "-", "_"})
