@@ -11,12 +11,14 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from langchain_logprobs.telemetry import names
 
 _SPELLED_BYTES = re.compile(r"(?:bytes:)?(?P<head>[^\\]*)(?P<bytes>(?:\\x[0-9a-f]{2})+)")
 _MAX_PIECES = 8  # a character is at most four bytes, so at most four tokens; some slack for joined emoji
+_MAX_OPENINGS = 20  # places in prose where JSON may start; each costs a pass over the text
 _FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)```", re.DOTALL)
 
 
@@ -51,7 +53,7 @@ class Field:
         path: JSON Pointer, e.g. `/invoice/total`.
         confidence: Its probability as the library computed it.
         min_probability: The probability of its weakest token; None where not recorded.
-        weakest: That token; None where it could not be found among the recorded ones.
+        weakest: That token; None where it could not be found among the recorded ones, and for objects and arrays.
     """
 
     path: str
@@ -156,7 +158,7 @@ def _array(attributes: Mapping[str, Any], name: str) -> Sequence[Any]:
 def _tokens(attributes: Mapping[str, Any], stretches: Sequence[Mapping[str, Any]]) -> list[Token]:
     values = _array(attributes, names.VALUES)
     texts: Sequence[Any] = _array(attributes, names.TOKENS) or [None] * len(values)
-    censored = frozenset(_array(attributes, names.CENSORED_POSITIONS))
+    censored = {position for position in _array(attributes, names.CENSORED_POSITIONS) if isinstance(position, int)}
     tokens = [
         Token(index, text if isinstance(text, str) else None, None if index in censored else _probability(value))
         for index, (text, value) in enumerate(zip(texts, values, strict=False))
@@ -234,14 +236,17 @@ def _split_character(tokens: Sequence[Token]) -> tuple[int, str | None]:
 def _fields(attributes: Mapping[str, Any], tokens: Sequence[Token]) -> Iterator[Field]:
     paths, confidences = _array(attributes, names.FIELD_PATHS), _array(attributes, names.FIELD_CONFIDENCES)
     weakest_of: Sequence[Any] = _array(attributes, names.FIELD_MIN_PROBABILITIES) or [None] * len(paths)
+    containers = {path.rpartition("/")[0] for path in paths if isinstance(path, str)}
     after = 0
     for path, confidence, low in zip(paths, confidences, weakest_of, strict=False):
         if not isinstance(path, str) or not _is_number(confidence):
             continue
         min_probability = low if _is_number(low) else None
-        weakest = None if min_probability is None else _first_with(min_probability, tokens[after:])
-        # Fields stand in the order of the text, so the next one's weakest token is not before this one's.
-        after = weakest.index if weakest else after
+        weakest = None
+        if min_probability is not None and path not in containers:
+            weakest = _first_with(min_probability, tokens[after:])
+            # Values stand in the order of the text, so the next one's weakest token is not before this one's.
+            after = weakest.index if weakest else after
         yield Field(path, confidence, min_probability, weakest)
 
 
@@ -261,7 +266,7 @@ def _find_json(text: str) -> tuple[Any] | None:
             return (json.loads(candidate),)
         except (ValueError, RecursionError):
             pass
-    for opening in re.finditer(r"[{\[]", text):
+    for opening in islice(re.finditer(r"[{\[]", text), _MAX_OPENINGS):
         try:
             return (decoder.raw_decode(text, opening.start())[0],)
         except (ValueError, RecursionError):

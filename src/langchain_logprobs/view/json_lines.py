@@ -33,8 +33,14 @@ def json_lines(document: Any, fields: Mapping[str, Field]) -> list[JsonLine]:
     Args:
         document: What `json.loads` returned.
         fields: The fields by their JSON Pointer.
+
+    Returns:
+        The lines; none where the document is nested too deeply to be read by a person, or by Python.
     """
-    return list(_lines(document, fields, path="", before="", indent="", after=""))
+    try:
+        return list(_lines(document, fields, path="", before="", indent="", after=""))
+    except RecursionError:
+        return []
 
 
 def _lines(

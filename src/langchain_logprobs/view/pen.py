@@ -64,7 +64,10 @@ class Pen:
             pair = band.light if self.theme == "light" else band.dark
         elif self.colours == "sixteen":
             pair = band.sixteen
-        return Style.parse(f"{band.emphasis} {f'{pair[1]} on {pair[0]}' if pair else ''}")
+        background, colour = pair or (None, None)
+        # None, not False: a style that says nothing is then an empty one.
+        bold, underline = ("bold" in band.emphasis) or None, ("underline" in band.emphasis) or None
+        return Style(color=colour, bgcolor=background, bold=bold, underline=underline)
 
     def marked(self, text: str, band: Band) -> str:
         """Return text between the marks of its band: where colour cannot tell, and always where it is unknown."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.constrain import Constrain
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -30,6 +31,7 @@ LISTED = 5
 
 _LISTED_ALTERNATIVES = 3
 _TEXT_WIDTH = 100  # longer lines are hard to read
+_JSON_LINES = 200
 _TABLE_WIDTH = 64  # with less room than this, columns side by side are too narrow to read
 _CONTEXT = (22, 14)  # characters around a listed token
 _WORTH_NAMING = 0.01  # an alternative less probable than this was not nearly said
@@ -171,17 +173,25 @@ def _no_logprobs(answer: Answer) -> Text:
 class _Flow:
     """Short texts side by side, as many on a line as fit: a number is never parted from its name."""
 
-    def __init__(self, texts: Iterable[Text]) -> None:
+    def __init__(self, texts: Iterable[Text], between: str = "   ") -> None:
         self._texts = list(texts)
+        self._between = Text(between, "dim")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        line = Text()
+        line = Text(overflow="fold")
         for text in self._texts:
-            if line and line.cell_len + 3 + text.cell_len > options.max_width:
+            if line and line.cell_len + self._between.cell_len + text.cell_len > options.max_width:
                 yield line
-                line = Text()
-            line = Text("   ").join([line, text]) if line else text
+                line = Text(overflow="fold")
+            if line:
+                line.append(self._between)
+            line.append(text)
         yield line
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        whole = self._between.join(self._texts)
+        widest = max((text.cell_len for text in self._texts), default=0)
+        return Measurement(widest, whole.cell_len).with_maximum(options.max_width)
 
 
 def _facts(answer: Answer) -> Iterator[tuple[str, str]]:
@@ -228,13 +238,14 @@ class _LeastCertain:
         for token in self._listed:
             probability = Text()
             self._pen.shade(probability, decimal(token.probability) or "unknown", token.probability)
-            said, nearly = _in_context(self._answer, place[id(token)], self._pen), _nearly_said(token)
+            said = _in_context(self._answer, place[id(token)], self._pen)
+            nearly = _nearly_said(token, before="" if wide else "nearly ") or ""
             if wide:
                 table.add_row(probability, said, nearly)
             else:
                 table.add_row(probability, said)
                 if nearly:
-                    table.add_row("", Text.assemble(("nearly ", "dim"), nearly))
+                    table.add_row("", nearly)
         yield table
 
 
@@ -265,20 +276,21 @@ def _clip(text: str, length: int) -> str:
     return (kept[: kept.rindex(" ")] if " " in kept[1:] else kept) + "…"
 
 
-def _nearly_said(token: Token) -> Text:
-    line = Text()
+def _nearly_said(token: Token, before: str = "") -> _Flow | None:
+    """Return the alternatives of a token, None where they are not known."""
+    if not token.alternatives:
+        return None
     others = [item for item in token.alternatives if item[1] >= _WORTH_NAMING][:_LISTED_ALTERNATIVES]
+    if not others:
+        return _Flow([Text("nothing else was near", "dim")])
     # A space in front is shown only where it is what tells two of them apart.
     show_space = len({text[:1] == " " for text, _ in (*others, (token.text or "", 0.0))}) > 1
-    if not token.alternatives:
-        return line
-    if not others:
-        line.append("nothing else was near", "dim")
+    texts = []
     for position, (text, probability) in enumerate(others):
-        line.append(" · " if position else "", "dim")
-        line.append(token_text(text, show_space=show_space))
-        line.append(f"\u00a0{decimal(probability)}", "bold" if position == 0 and token.off_top1 else "dim")
-    return line
+        first = Text.assemble((before, "dim")) if position == 0 else Text()
+        strength = "bold" if position == 0 and token.off_top1 else "dim"
+        texts.append(first.append(token_text(text, show_space=show_space)).append(f" {decimal(probability)}", strength))
+    return _Flow(texts, between=" · ")
 
 
 def _fields(answer: Answer, pen: Pen) -> Table | None:
@@ -290,11 +302,8 @@ def _fields(answer: Answer, pen: Pen) -> Table | None:
     table.add_column(overflow="fold")
     by_path = {field.path: field for field in answer.fields}
     document = answer.json_value()
-    if document is None:
-        for field in answer.fields:
-            table.add_row(Text(printable(field.path) or "/"), *_field_columns(field, pen))
-        return table
-    for line in json_lines(document[0], by_path):
+    lines = json_lines(document[0], by_path) if document is not None else []
+    for line in lines[:_JSON_LINES]:
         text = Text(printable(line.before))
         if line.field is None:
             text.append(printable(line.value))
@@ -302,15 +311,19 @@ def _fields(answer: Answer, pen: Pen) -> Table | None:
             pen.shade(text, printable(line.value), line.field.confidence)
         text.append(line.after)
         table.add_row(text, *(_field_columns(line.field, pen) if line.field else ("", "")))
+    if len(lines) > _JSON_LINES:
+        table.add_row(Text(f"… {len(lines) - _JSON_LINES:,} more lines", "dim"))
+    if not lines:  # the text was not recorded, or only in part
+        for field in answer.fields:
+            table.add_row(Text(printable(field.path) or "/"), *_field_columns(field, pen))
     return table
 
 
-def _field_columns(field: Field, pen: Pen) -> tuple[Text, Text]:
-    confidence, detail = Text(), Text()
+def _field_columns(field: Field, pen: Pen) -> tuple[Text, RenderableType]:
+    confidence = Text()
     pen.shade(confidence, decimal(field.confidence), field.confidence)
-    if field.weakest is not None and (field.weakest.probability or 0.0) < LIST_BELOW:
-        detail.append(f"said {token_text(field.weakest.text, show_space=False)}", "dim")
-        if field.weakest.alternatives:
-            detail.append(", nearly ", "dim")
-            detail.append(_nearly_said(field.weakest))
-    return confidence, detail
+    token = field.weakest
+    if token is None or token.probability is None or token.probability >= LIST_BELOW:
+        return confidence, ""
+    said = f"said {token_text(token.text, show_space=False)}"
+    return confidence, _nearly_said(token, before=f"{said}, nearly ") or Text(said, "dim")
