@@ -22,10 +22,15 @@ def guarded(callback: Callable[_P, _R]) -> Callable[_P, _R | None]:
         try:
             return callback(*args, **kwargs)
         except Exception:
-            logger.warning("langchain-logprobs failed in %s; the chain goes on", callback.__name__, exc_info=True)
+            log_failure(callback.__name__)
             return None
 
     return call
+
+
+def log_failure(callback: str) -> None:
+    """Log the exception being handled, as the failure of a callback."""
+    logger.warning("langchain-logprobs failed in %s; the chain goes on", callback, exc_info=True)
 
 
 class InlineUnlessItStarvesOthers:
@@ -39,10 +44,12 @@ class InlineUnlessItStarvesOthers:
 
     def __get__(self, handler: Any, owner: type | None = None) -> bool:
         frame = sys._getframe(1)
+        if frame.f_code.co_name not in ("on_llm_start", "<listcomp>"):  # LangChain asks three times a token
+            return True
         if frame.f_code.co_name == "<listcomp>" and frame.f_back is not None:  # Python 3.11 gives it a frame
             frame = frame.f_back
-        if frame.f_code.co_name != "on_llm_start":
-            return True
+            if frame.f_code.co_name != "on_llm_start":
+                return True
         manager = frame.f_locals.get("self")
         if not getattr(manager, "is_async", False):
             return True

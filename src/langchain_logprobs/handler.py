@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
+from time import time_ns
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -13,10 +13,10 @@ from langchain_core.callbacks import BaseCallbackHandler
 from opentelemetry.trace import SpanKind
 
 from langchain_logprobs import request
-from langchain_logprobs._callbacks import InlineUnlessItStarvesOthers, guarded
+from langchain_logprobs._callbacks import InlineUnlessItStarvesOthers, guarded, log_failure
 from langchain_logprobs._version import __version__
 from langchain_logprobs.calls import Call, Step, find
-from langchain_logprobs.capture import Piece, collect, container_of
+from langchain_logprobs.capture import collect, container_of
 from langchain_logprobs.runs import OpenRuns, Run
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import genai
@@ -118,7 +118,6 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         """Start a completion model's span."""
         self._start_call("text_completion", serialized, prompts, run_id, parent_run_id, metadata or {}, kwargs)
 
-    @guarded
     def on_llm_new_token(
         self,
         token: str | list[str | dict[str, Any]],
@@ -130,16 +129,17 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """Store a chunk and return; everything else happens when the run ends."""
-        run = self._runs.get(run_id.int)
-        if run is None:
-            run = self._start_late(run_id, parent_run_id)
+        try:  # guarded in place: the decorator would cost a token as much as the storing does
+            run = self._runs.get(run_id.int) or self._start_late(run_id, parent_run_id)
             if run is None:
                 return
-        pieces = run.pieces
-        if len(pieces) < self._max_chunks:
-            pieces.append(Piece(time.time_ns(), token, container_of(chunk, kwargs)))
-        else:
-            run.dropped_pieces += 1
+            pieces = run.pieces
+            if len(pieces) < self._max_chunks:
+                pieces.append((time_ns(), token, container_of(chunk, kwargs)))
+            else:
+                run.dropped_pieces += 1
+        except Exception:
+            log_failure("on_llm_new_token")
 
     @guarded
     def on_llm_end(
@@ -303,7 +303,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         if known is not None:  # this handler, or another on the same provider, was given twice
             known.deliveries += 1
             return known
-        start_time = time.time_ns()
+        start_time = time_ns()
         parent = self._runs.find(parent_run_id)
         above = parent
         while above is not None and above.span is None:
@@ -335,7 +335,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
 
     def _finish(self, run: Run, error: BaseException | None, response: Any, abandoned: str | None) -> None:
         """Write an ended run on its span, and end the span whatever happens."""
-        end_time = time.time_ns()
+        end_time = time_ns()
         failure = None if error is None or _is_control_flow(error) else error
         if isinstance(run.data, Step):
             if run.span is not None:
