@@ -9,40 +9,55 @@ from typing import TYPE_CHECKING, Any
 from langchain_logprobs._version import __version__
 
 if TYPE_CHECKING:
+    from langchain_logprobs.fields import Field, FieldReport, field_confidences
     from langchain_logprobs.formats.locate import read_logprobs
     from langchain_logprobs.handler import LogprobsCallbackHandler
     from langchain_logprobs.instrumentor import LogprobsInstrumentor
     from langchain_logprobs.measures import Measures, measure
+    from langchain_logprobs.recovery import recover_dropped_logprobs
     from langchain_logprobs.settings import Settings
     from langchain_logprobs.stretches import Stretch, low_confidence_stretches
     from langchain_logprobs.tokens import Alternative, TokenLogprob
+    from langchain_logprobs.tool_calls import ToolCallReport, tool_call_confidences
 
 __all__ = [
     "Alternative",
+    "Field",
+    "FieldReport",
     "LogprobsCallbackHandler",
     "LogprobsInstrumentor",
     "Measures",
     "Settings",
     "Stretch",
     "TokenLogprob",
+    "ToolCallReport",
     "__version__",
+    "field_confidences",
     "low_confidence_stretches",
     "measure",
     "read_logprobs",
+    "recover_dropped_logprobs",
+    "tool_call_confidences",
 ]
 
 # Imported when first used, as langchain-core does it: a program that only mentions us must not wait for OpenTelemetry.
 _HOMES = {
     "Alternative": "tokens",
+    "Field": "fields",
+    "FieldReport": "fields",
     "LogprobsCallbackHandler": "handler",
     "LogprobsInstrumentor": "instrumentor",
     "Measures": "measures",
     "Settings": "settings",
     "Stretch": "stretches",
     "TokenLogprob": "tokens",
+    "ToolCallReport": "tool_calls",
+    "field_confidences": "fields",
     "low_confidence_stretches": "stretches",
     "measure": "measures",
     "read_logprobs": "formats.locate",
+    "recover_dropped_logprobs": "recovery",
+    "tool_call_confidences": "tool_calls",
 }
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

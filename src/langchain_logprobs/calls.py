@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from langchain_logprobs.alignment import Alignment, align
 from langchain_logprobs.capture import Captured
 from langchain_logprobs.findings import Findings, RollUp, Status, level_of, measure_choices
 from langchain_logprobs.measures import measure
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.stretches import low_confidence_stretches, worst_stretches
+from langchain_logprobs.structured import is_structured, structure
 
 logger = logging.getLogger("langchain_logprobs")
 
@@ -29,7 +31,7 @@ class Call:
 
     Attributes:
         identity: Its operation, provider and model, by their GenAI names.
-        params: The parameters of the request, as LangChain has them.
+        request: The keyword arguments of the start callback: the request's parameters and options.
         asked: Whether logprobs were asked for, in the request or on the constructor.
         asked_in_constructor_only: Whether the constructor has them but the request does not carry them.
         choices: How many answers were asked for.
@@ -37,7 +39,7 @@ class Call:
     """
 
     identity: dict[str, Any] = field(default_factory=dict)
-    params: Mapping[str, Any] = field(default_factory=dict)
+    request: Mapping[str, Any] = field(default_factory=dict)
     asked: bool = False
     asked_in_constructor_only: bool = False
     choices: int = 1
@@ -60,7 +62,13 @@ def find(
     choices = [choice.reading.tokens for choice in captured.choices]
     measures, total = measure_choices(choices, settings.low_probability)
     status, reason = _status(call, captured, failed, abandoned, bool(total.token_count or first.reasoning))
-    stretches = low_confidence_stretches(choices[0], captured.choices[0].text, threshold=settings.low_probability)
+    text: str | Alignment | None = captured.choices[0].text
+    tool_calls = _tool_calls(captured.choices[0].generation)
+    fields = None
+    if choices[0] and (tool_calls or is_structured(text or "", call.request)):
+        text = align(choices[0], text)
+        fields = structure(choices[0], text, tool_calls, call.request)
+    stretches = low_confidence_stretches(choices[0], text, threshold=settings.low_probability)
     return Findings(
         status=status,
         reason=reason,
@@ -71,6 +79,7 @@ def find(
         level=level_of(total.confidence, high=settings.high_confidence, medium=settings.medium_confidence),
         stretches=worst_stretches(stretches, settings.max_stretches),
         stretch_count=len(stretches),
+        fields=fields,
         reasoning=measure(first.reasoning, low_probability=settings.low_probability) if first.reasoning else None,
     )
 
@@ -92,3 +101,10 @@ def _status(
     if reason is not None:
         return "partial", reason
     return "missing", None
+
+
+def _tool_calls(generation: Any) -> list[Any]:
+    """Return an answer's tool calls, those whose arguments LangChain could not parse among them."""
+    message = getattr(generation, "message", None)
+    calls = [getattr(message, name, None) for name in ("tool_calls", "invalid_tool_calls")]
+    return [call for found in calls if isinstance(found, list) for call in found]

@@ -9,6 +9,7 @@ from typing import Literal
 
 from langchain_logprobs.measures import Measures, measure
 from langchain_logprobs.stretches import Stretch
+from langchain_logprobs.structured import Structure
 from langchain_logprobs.tokens import TokenLogprob
 
 Status = Literal["recorded", "partial", "missing", "not_requested"]
@@ -32,6 +33,7 @@ class Findings:
         stretches: Its low-confidence stretches: of choice 0, in the order of the text, at most as many as the setting
             says, the worst ones.
         stretch_count: How many there are.
+        fields: The values of its JSON or of its tool calls' arguments; None where it is not structured.
         reasoning: The measures of its reasoning text, None where the provider reported none apart.
     """
 
@@ -44,6 +46,7 @@ class Findings:
     level: Level | None
     stretches: list[Stretch]
     stretch_count: int
+    fields: Structure | None = None
     reasoning: Measures | None = None
 
     @property

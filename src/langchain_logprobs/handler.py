@@ -281,7 +281,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         asked = request.asks_for_logprobs(params)
         in_constructor = not asked and request.asks_for_logprobs(request.constructor_arguments(serialized))
         call = Call(
-            identity, params, asked or in_constructor, in_constructor, genai.choice_count(params),
+            identity, kwargs, asked or in_constructor, in_constructor, genai.choice_count(params),
             request.class_name(serialized),
         )  # fmt: skip
         pairs = [*identity.items(), *genai.request_attributes(params, metadata)]

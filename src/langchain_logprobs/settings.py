@@ -57,7 +57,7 @@ class Settings:
     )
     max_chunk_events: int = _number(64, 1, 128, "`logprobs.chunk` events on a span; over it, neighbours share one.")
     max_stretches: int = _number(16, 0, 128, "`logprobs.low_confidence` events on a span: the worst stretches.")
-    max_fields: int = _number(64, 0, 10_000, "JSON fields in `logprobs.fields.*`: the first ones of the document.")
+    max_fields: int = _number(64, 0, 10_000, "JSON fields in `logprobs.fields.*`: the least certain ones.")
     span_bytes: int = _number(
         262_144, 4_096, 4_000_000, "Bytes of OTLP a span may take: alternatives are trimmed first, then the arrays."
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from langchain_logprobs.findings import Findings, RollUp
 from langchain_logprobs.measures import Measures
+from langchain_logprobs.structured import Structure, least_certain
 from langchain_logprobs.telemetry import names
 from langchain_logprobs.telemetry.budget import FLOAT_BYTES, STRING_OVERHEAD
 from langchain_logprobs.tokens import ROUNDING_LOGPROB, TokenLogprob, usable_logprob
@@ -72,6 +73,26 @@ def reasoning(measures: Measures | None) -> Iterator[Pair]:
     if measures is not None:
         yield names.REASONING_COUNT, measures.scored_count
         yield names.REASONING_MEAN, measures.mean_logprob
+
+
+def fields(structure: Structure | None, most: int, *, capture_text: bool) -> Iterator[Pair]:
+    """Yield the fields of a structured answer as parallel arrays.
+
+    Paths are the keys of the user's own schema, so they stay without text; the allowed values do not.
+    """
+    if structure is None:
+        return
+    yield names.FIELD_STATUS, structure.status
+    rows = least_certain(structure.rows, most)
+    if not rows:
+        return
+    yield names.FIELD_COUNT, structure.count
+    yield names.FIELD_PATHS, clean_all([row.path for row in rows])
+    yield names.FIELD_CONFIDENCES, [row.confidence for row in rows]
+    yield names.FIELD_MIN_PROBABILITIES, [row.min_probability for row in rows]
+    if capture_text and any(row.runner_up for row in rows):
+        yield names.FIELD_RUNNERS_UP, clean_all([row.runner_up for row in rows])
+        yield names.FIELD_RUNNER_UP_PROBABILITIES, [row.runner_up_probability for row in rows]
 
 
 def choice(index: int, tokens: Sequence[TokenLogprob], measures: Measures, *, capture_text: bool) -> Iterator[Pair]:

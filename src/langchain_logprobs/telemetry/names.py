@@ -93,9 +93,17 @@ FIELD_CONFIDENCES = _define("logprobs.fields.confidences", "double[]", _CALL, "i
 FIELD_MIN_PROBABILITIES = _define(
     "logprobs.fields.min_probabilities", "double[]", _CALL, "probability of its weakest token"
 )
-FIELD_STATUS = _define("logprobs.fields.status", "string", _CALL, "how the tokens were placed in the JSON text")
-FIELDS_RECORDED = _define(
-    "logprobs.fields.recorded", "int", _CALL, "how many fields the arrays hold, where the setting cut them"
+FIELD_RUNNERS_UP = _define(
+    "logprobs.fields.runners_up", "string[]", _CALL, "the allowed value that came second; empty where unknown"
+)
+FIELD_RUNNER_UP_PROBABILITIES = _define(
+    "logprobs.fields.runner_up_probabilities", "double[]", _CALL, "its probability; 0 where unknown"
+)
+FIELD_STATUS = _define(
+    "logprobs.fields.status", "string", _CALL, "`ok`, `truncated`, `no_json`, `invalid`, or `failed` (no safe mapping)"
+)
+FIELD_COUNT = _define(
+    "logprobs.fields.count", "int", _CALL, "values in the document; over the setting, the arrays hold the least certain"
 )
 
 # On the spans above a model call.

@@ -111,6 +111,7 @@ class Telemetry:
                 attributes.status(findings),
                 attributes.summary(findings, capture_text=settings.capture_text),
                 attributes.reasoning(findings.reasoning),
+                attributes.fields(findings.fields, settings.max_fields, capture_text=settings.capture_text),
             )
             for pair in pairs
         )
