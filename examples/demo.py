@@ -50,7 +50,7 @@ PROMPT = ChatPromptTemplate.from_template("{task} Answer in one sentence.")
 def chain(model: ChatOpenAI) -> None:
     """A chain, invoked."""
     answer = PROMPT | model | StrOutputParser()
-    answer.invoke({"task": "Tell me about Lima."}, config={"callbacks": [LogprobsCallbackHandler()]})
+    answer.invoke({"task": "When was the Eiffel Tower built?"}, config={"callbacks": [LogprobsCallbackHandler()]})
 
 
 def streamed_chain(model: ChatOpenAI) -> None:
@@ -94,15 +94,19 @@ PROGRAMS: tuple[Callable[[ChatOpenAI], None], ...] = (chain, streamed_chain, bat
 # What runs them: a model, a place for the spans, and a picture of each trace.
 
 
+def chat_model(**where: str) -> ChatOpenAI:
+    """The model, with logprobs asked for: that is the model's own setting, no callback can do it."""
+    return ChatOpenAI(**where, temperature=0, max_completion_tokens=60, logprobs=True, top_logprobs=5)
+
+
 @contextmanager
 def demo_model(openai: bool) -> Iterator[ChatOpenAI]:
     """The model that is asked: OpenAI's, or the one on this machine."""
-    settings = {"temperature": 0, "logprobs": True, "top_logprobs": 5, "max_completion_tokens": 60}
     if openai:
-        yield ChatOpenAI(model=os.environ.get("OPENAI_MODEL", "gpt-4o-mini"), **settings)
+        yield chat_model(model=os.environ.get("OPENAI_MODEL", "gpt-4o-mini"))
         return
     with local_model() as served:
-        yield ChatOpenAI(model=served.model, base_url=served.base_url, api_key="none", **settings)
+        yield chat_model(model=served.model, base_url=served.base_url, api_key="none")
 
 
 def otlp_exporter() -> SpanExporter | None:
@@ -148,7 +152,9 @@ def main() -> int:
                 with Console(stderr=True).status(f"{program.__name__}: waiting for the model …"):
                     program(model)
                 console.rule(f"[bold]{program.__name__}[/]: {program.__doc__}", align="left")
+                console.print()
                 print_traces(shown.get_finished_spans(), console, legend=program is PROGRAMS[-1])
+                console.print()
                 shown.clear()
     except LocalModelError as error:
         Console(stderr=True).print(str(error), markup=False, soft_wrap=True)

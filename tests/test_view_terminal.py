@@ -79,7 +79,7 @@ def test_without_colour_marks_say_where_the_model_was_unsure() -> None:
 def test_the_numbers_and_what_the_model_nearly_said() -> None:
     text = draw(call(ANSWER))
     assert "chat m  1.50 s  medium .51  trace abababab" in text
-    assert "confidence 0.506   mean -0.681 nats   perplexity 1.98   weakest Amazon .10" in text
+    assert "confidence 0.506   mean -0.681 nats   perplexity 1.98   weakest “Amazon” .10" in text
     assert "entropy 0.62 nats (top 5, which cover .93)   tokens 6" in text
     assert re.search(r"«\.10» +Lima lies in the «Amazon↓»\. +Andes .40 · heart .08 *\n", text), (
         "neither itself nor .001"
@@ -338,7 +338,6 @@ def test_a_tree_has_guides_levels_and_durations() -> None:
         "├── step  20 ms",
         "│   └── tool  <1 ms",
         "└── end  <1 ms",
-        "",
     ]
 
 
@@ -409,10 +408,21 @@ def test_a_trace_can_be_printed_by_any_console() -> None:
     from langchain_logprobs.view.model import read_traces
 
     console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="256")
-    console.print(TraceView(read_traces([call(ANSWER)])[0], legend=False))
+    console.print(TraceView(read_traces([call(ANSWER)])[0]))
     assert isinstance(console.file, io.StringIO)
-    assert "legend" not in console.file.getvalue()
+    assert "probability" in console.file.getvalue()
     assert Pen.for_console(console).colours == "full"
+
+
+def test_the_legend_stands_once_below_all_traces_and_explains_the_signs_they_have() -> None:
+    quiet = {"logprobs.tokens": ["a"], "logprobs.values": [-0.01]}
+    ended = {"logprobs.tokens": [""], "logprobs.values": [-2.0]}
+    second = SpanData("cd" * 16, "02" * 8, None, "second", 0, 1, ended)
+    assert draw(call(quiet), second).count("probability ≥.9") == 1
+    assert "∎ no text" in draw(call(quiet), second)
+    assert "first choice" not in draw(call(quiet), second)
+    assert "↓ not the model's first choice" in draw(call(ANSWER))
+    assert "probability" not in draw(call(ANSWER), legend=False)
 
 
 def test_the_handlers_own_spans_are_drawn() -> None:

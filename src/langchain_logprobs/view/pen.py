@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -75,9 +75,6 @@ class Pen:
             return band.marks[0] + text + band.marks[1]
         return text
 
-    def _shows(self, band: Band) -> bool:
-        return bool(self.marked("", band) or self.style(band))
-
     def shade(self, line: Text, text: str, probability: float | None) -> None:
         """Append text as it looks at a probability."""
         band = band_of(probability)
@@ -100,10 +97,10 @@ class Pen:
             start = token.text.index(core)
             line.append(token.text[:start])
             text, tail = printable(core, keep_lines=True), token.text[start + len(core) :]
-        elif not self._shows(band_of(token.probability)):
-            line.append(token.text)
+        elif token.probability is not None and token.probability >= LIST_BELOW:
+            self.shade(line, token.text, token.probability)
             return
-        else:  # doubt about a space, a new line or the end of the answer has to be visible too
+        else:  # such doubt about a space, a new line or the end of the answer has to be visible too
             text, tail = (token.text.replace(" ", "␣").replace("\n", "⏎") or NO_TEXT), "\n" * token.text.count("\n")
         self.shade(line, text + (OFF_TOP1 if token.off_top1 else ""), token.probability)
         line.append(tail)
@@ -115,19 +112,19 @@ class Pen:
             self.token(line, token)
         return line
 
-    def legend(self) -> list[Text]:
-        """Return the scale, in the signs it explains."""
+    def legend(self, tokens: Sequence[Token]) -> list[Text]:
+        """Return the scale, in the signs it explains, and the other signs that these tokens have."""
         scale = Text.assemble(("probability", "dim"))
         for band in BANDS:
             label = f" {band.label} " if self.colours == "full" else band.label
             scale.append(" ")
             scale.append(self.marked(label, band), self.style(band))
-        return [
-            scale,
-            Text(f"underlined: under {decimal(LIST_BELOW)}", "dim"),
-            Text(f"{OFF_TOP1} not the model's first choice", "dim"),
-            Text(f"{NO_TEXT} no text: most often the end", "dim"),
-        ]
+        entries = [scale, Text(f"underlined: under {decimal(LIST_BELOW)}", "dim")]
+        if any(token.off_top1 for token in tokens):
+            entries.append(Text(f"{OFF_TOP1} not the model's first choice", "dim"))
+        if any(token.text == "" and (token.probability or 0.0) < LIST_BELOW for token in tokens):
+            entries.append(Text(f"{NO_TEXT} no text: most often the end", "dim"))
+        return entries
 
 
 def decimal(value: float | None) -> str:

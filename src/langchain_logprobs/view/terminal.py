@@ -59,19 +59,16 @@ class TraceView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the trace for what this console can show."""
         pen = Pen.for_console(console, self._theme)
-        shaded = False
         for root in self._trace.roots:
             tree = Tree(self._label(root, pen, f"trace {self._trace.trace_id[:8]}"), guide_style="dim")
             waiting = [(tree, root)]
             while waiting:
                 branch, node = waiting.pop()
-                shaded = shaded or bool(node.answer and node.answer.has_logprobs)
                 for child in node.children:
                     waiting.append((branch.add(self._label(child, pen)), child))
             yield tree
-        if self._legend and shaded:
-            yield Text()
-            yield _Flow(pen.legend())
+        if self._legend:
+            yield Legend([self._trace], theme=self._theme)
 
     def _label(self, node: Node, pen: Pen, note: str = "") -> RenderableType:
         head = Text(printable(node.span.name), style="bold", overflow="fold")
@@ -123,6 +120,27 @@ class TraceView:
         return text
 
 
+class Legend:
+    """Explains the colours and signs in traces; nothing where they have none."""
+
+    def __init__(self, traces: Iterable[Trace], *, theme: Theme | None = None) -> None:
+        """Prepare the legend.
+
+        Args:
+            traces: What it stands below.
+            theme: As of the traces.
+        """
+        self._theme = theme
+        self._answers = [answer for trace in traces for answer in _answers(trace) if answer.has_logprobs]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it for what this console can show."""
+        if self._answers:
+            tokens = [token for answer in self._answers for token in answer.tokens]
+            yield Text()
+            yield _Flow(Pen.for_console(console, self._theme).legend(tokens))
+
+
 def print_traces(
     spans: Iterable[ReadableSpan | SpanData],
     console: Console | None = None,
@@ -144,9 +162,21 @@ def print_traces(
     console = console or Console()
     read = [span if isinstance(span, SpanData) else span_data(span) for span in spans]
     traces = read_traces(read)
-    for trace in traces:
-        console.print(TraceView(trace, max_tokens=max_tokens, theme=theme, legend=legend and trace is traces[-1]))
-        console.print()
+    for position, trace in enumerate(traces):
+        if position:
+            console.print()
+        console.print(TraceView(trace, max_tokens=max_tokens, theme=theme, legend=False))
+    if legend:
+        console.print(Legend(traces, theme=theme))
+
+
+def _answers(trace: Trace) -> Iterator[Answer]:
+    waiting = list(trace.roots)
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(node.children)
+        if node.answer is not None:
+            yield node.answer
 
 
 def _duration(seconds: float) -> str:
@@ -207,7 +237,7 @@ def _facts(answer: Answer) -> Iterator[tuple[str, str]]:
     weakest = number(found, names.MIN_PROBABILITY)
     if weakest is not None:
         text = string(found, names.MIN_TOKEN)
-        yield "weakest", (f"{token_text(text, show_space=False)} " if text is not None else "") + decimal(weakest)
+        yield "weakest", (f"“{token_text(text, show_space=False)}” " if text is not None else "") + decimal(weakest)
     entropy, top_k = number(found, names.ENTROPY_MEAN), number(found, names.ENTROPY_TOP_K)
     if entropy is not None:
         mass = number(found, names.COVERED_MASS)
