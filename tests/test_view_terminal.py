@@ -358,7 +358,7 @@ def test_a_structured_answer_is_json_with_the_confidence_of_each_value() -> None
     drawn = lines(draw(call(STRUCTURED)))
     assert drawn[2] == "  {"
     assert re.fullmatch(r'    "city": "Lima", +\.95', drawn[3])
-    assert re.fullmatch(r'    "pop": ‹9› +‹\.30› +said 9, nearly 10 \.28 · 8 \.20', drawn[4])
+    assert re.fullmatch(r'    "pop": ‹9› +‹\.30› +at 9 nearly 10 \.28 · 8 \.20', drawn[4])
     assert drawn[5] == "  }"
 
 
@@ -366,19 +366,42 @@ def test_fields_without_their_text_are_listed_by_path() -> None:
     hidden = {name: value for name, value in STRUCTURED.items() if name != "logprobs.tokens"}
     text = draw(call(hidden))
     assert re.search(r"  /city +\.95", text)
-    assert re.search(r"  /pop +‹\.30› +said ■, nearly 10", text)
+    assert re.search(r"  /pop +‹\.30› +at ■ nearly 10", text)
 
 
 def test_fields_whose_weakest_token_has_no_alternatives() -> None:
     plain = {name: value for name, value in STRUCTURED.items() if "alternatives" not in name}
-    assert re.search(r"‹\.30› +said 9 *\n", draw(call(plain)))
+    assert re.search(r"‹\.30› *\n", draw(call(plain)))
+
+
+def test_the_runner_up_of_a_closed_list_is_named() -> None:
+    runners = {
+        "logprobs.fields.runners_up": ["", '"Cusco"', "8"],
+        "logprobs.fields.runner_up_probabilities": [0.0, 0.04, 0.001],
+    }
+    text = draw(call(STRUCTURED | runners))
+    assert re.search(r'"Lima", +\.95 +nearly "Cusco" \.04', text)
+    assert "nearly 10 .28" in text, "a runner-up that was not near gives way to the tokens"
+
+
+def test_a_tool_call_is_drawn_as_it_was_said_and_its_arguments_are_listed() -> None:
+    paths = ["/tool_calls/0/f", "/tool_calls/0/f/city", "/tool_calls/0/f/pop"]
+    text = draw(call(STRUCTURED | {"logprobs.fields.paths": paths}))
+    assert '{"city": "Lima", "pop": ‹9›}' in text
+    assert re.search(r"  /tool_calls/0/f/pop +‹\.30› +at 9 nearly 10 \.28", text)
+    assert "least certain" in text
 
 
 def test_large_json_is_cut() -> None:
-    text = draw(
-        call(STRUCTURED | {"logprobs.tokens": [str(list(range(500)))], "logprobs.values": [-0.1]}),
-    )
+    large = {
+        "logprobs.tokens": [str(list(range(500)))],
+        "logprobs.values": [-0.1],
+        "logprobs.fields.paths": ["/3", "/4", "/5"],
+        "logprobs.fields.count": 500,
+    }
+    text = draw(call(STRUCTURED | large))
     assert "… 302 more lines" in text
+    assert "confidence of the 3 least certain values" in text
 
 
 def test_levels_that_are_not_known_are_printed_plainly() -> None:

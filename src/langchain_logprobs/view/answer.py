@@ -54,12 +54,14 @@ class Field:
         confidence: Its probability as the library computed it.
         min_probability: The probability of its weakest token; None where not recorded.
         weakest: That token; None where it could not be found among the recorded ones, and for objects and arrays.
+        runner_up: The allowed value that came second, as JSON, and its probability; None where that is not known.
     """
 
     path: str
     confidence: float
     min_probability: float | None = None
     weakest: Token | None = None
+    runner_up: tuple[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class Answer:
         tokens: The recorded tokens, in order.
         omitted: How many tokens at the end a budget left out.
         fields: The values of a structured answer, in order.
-        field_status: How the tokens were placed in the JSON text; None where the answer was not looked at as JSON.
+        field_count: How many values it has; more than `fields` where a setting left out the most certain ones.
+        field_status: What became of the search for values; None where the answer was not looked at as JSON.
         attributes: The span's attributes: where the summary numbers are read from.
     """
 
@@ -81,6 +84,7 @@ class Answer:
     tokens: tuple[Token, ...]
     omitted: int
     fields: tuple[Field, ...]
+    field_count: int
     field_status: str | None
     attributes: Mapping[str, Any]
 
@@ -121,6 +125,7 @@ def read_answer(attributes: Mapping[str, Any], stretches: Iterable[Mapping[str, 
         The answer; without tokens where none were recorded.
     """
     tokens = _tokens(attributes, list(stretches))
+    fields = tuple(_fields(attributes, tokens))
     count = (number(attributes, names.TOKEN_COUNT) or 0) + (number(attributes, names.CENSORED_COUNT) or 0)
     recorded = number(attributes, names.TOKENS_RECORDED)
     return Answer(
@@ -128,7 +133,8 @@ def read_answer(attributes: Mapping[str, Any], stretches: Iterable[Mapping[str, 
         reason=string(attributes, names.STATUS_REASON),
         tokens=tuple(_join_split_characters(tokens)),
         omitted=0 if recorded is None else max(0, int(count) - int(recorded)),
-        fields=tuple(_fields(attributes, tokens)),
+        fields=fields,
+        field_count=int(number(attributes, names.FIELD_COUNT) or len(fields)),
         field_status=string(attributes, names.FIELD_STATUS),
         attributes=attributes,
     )
@@ -235,10 +241,13 @@ def _split_character(tokens: Sequence[Token]) -> tuple[int, str | None]:
 
 def _fields(attributes: Mapping[str, Any], tokens: Sequence[Token]) -> Iterator[Field]:
     paths, confidences = _array(attributes, names.FIELD_PATHS), _array(attributes, names.FIELD_CONFIDENCES)
-    weakest_of: Sequence[Any] = _array(attributes, names.FIELD_MIN_PROBABILITIES) or [None] * len(paths)
+    nothing = [None] * len(paths)
+    lowest: Sequence[Any] = _array(attributes, names.FIELD_MIN_PROBABILITIES) or nothing
+    seconds: Sequence[Any] = _array(attributes, names.FIELD_RUNNERS_UP) or nothing
+    second_values: Sequence[Any] = _array(attributes, names.FIELD_RUNNER_UP_PROBABILITIES) or nothing
     containers = {path.rpartition("/")[0] for path in paths if isinstance(path, str)}
     after = 0
-    for path, confidence, low in zip(paths, confidences, weakest_of, strict=False):
+    for path, confidence, low, second, value in zip(paths, confidences, lowest, seconds, second_values, strict=False):
         if not isinstance(path, str) or not _is_number(confidence):
             continue
         min_probability = low if _is_number(low) else None
@@ -247,7 +256,8 @@ def _fields(attributes: Mapping[str, Any], tokens: Sequence[Token]) -> Iterator[
             weakest = _first_with(min_probability, tokens[after:])
             # Values stand in the order of the text, so the next one's weakest token is not before this one's.
             after = weakest.index if weakest else after
-        yield Field(path, confidence, min_probability, weakest)
+        runner_up = (second, value) if second and isinstance(second, str) and _is_number(value) else None
+        yield Field(path, confidence, min_probability, weakest, runner_up)
 
 
 def _first_with(probability: float, tokens: Sequence[Token]) -> Token | None:

@@ -92,18 +92,23 @@ class TraceView:
             yield _no_logprobs(answer)
             return
         yield Text()
-        fields = _fields(answer, pen)
-        if fields is not None:
-            yield fields
+        document = _json(answer, pen)
+        if document is not None:
+            yield document
         elif answer.tokens:
             yield self._text(answer, pen)
         yield Text()
+        if document is None and answer.fields:
+            yield _field_list(answer, pen)
+            yield Text()
         yield _Flow(Text.assemble((name, "dim"), " ", value) for name, value in _facts(answer))
-        listed = answer.least_certain(LISTED, LIST_BELOW)
+        # In JSON it is the values that count, and they name their weakest tokens themselves. Brackets and keys that a
+        # grammar enforced often look unlikely, because most servers send the probabilities from before the grammar.
+        listed = [] if document is not None else answer.least_certain(LISTED, LIST_BELOW)
         if listed:
             yield Text()
             yield _LeastCertain(answer, listed, pen)
-        elif answer.tokens:
+        elif document is None and answer.tokens:
             yield Text(f"no token under {decimal(LIST_BELOW)}", style="dim")
         yield Text()
 
@@ -323,16 +328,13 @@ def _nearly_said(token: Token, before: str = "") -> _Flow | None:
     return _Flow(texts, between=" · ")
 
 
-def _fields(answer: Answer, pen: Pen) -> Table | None:
-    if not answer.fields:
+def _json(answer: Answer, pen: Pen) -> RenderableType | None:
+    """Draw a structured answer as JSON, each value with its confidence; None where its values are not in its text."""
+    document = answer.json_value() if answer.fields else None
+    lines = json_lines(document[0], {field.path: field for field in answer.fields}) if document is not None else []
+    if not any(line.field for line in lines):
         return None
-    table = Table.grid(padding=(0, 3))
-    table.add_column(overflow="fold")
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    by_path = {field.path: field for field in answer.fields}
-    document = answer.json_value()
-    lines = json_lines(document[0], by_path) if document is not None else []
+    table = _field_table()
     for line in lines[:_JSON_LINES]:
         text = Text(printable(line.before))
         if line.field is None:
@@ -343,17 +345,35 @@ def _fields(answer: Answer, pen: Pen) -> Table | None:
         table.add_row(text, *(_field_columns(line.field, pen) if line.field else ("", "")))
     if len(lines) > _JSON_LINES:
         table.add_row(Text(f"… {len(lines) - _JSON_LINES:,} more lines", "dim"))
-    if not lines:  # the text was not recorded, or only in part
-        for field in answer.fields:
-            table.add_row(Text(printable(field.path) or "/"), *_field_columns(field, pen))
+    if answer.field_count > len(answer.fields):
+        table.add_row(Text(f"confidence of the {len(answer.fields)} least certain values", "dim"))
+    return table
+
+
+def _field_list(answer: Answer, pen: Pen) -> RenderableType:
+    """Draw the values by their paths: of a tool call, and where the text was not recorded."""
+    table = _field_table()
+    for field in answer.fields:
+        table.add_row(Text(printable(field.path) or "/"), *_field_columns(field, pen))
+    return table
+
+
+def _field_table() -> Table:
+    table = Table.grid(padding=(0, 3))
+    table.add_column(overflow="fold")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     return table
 
 
 def _field_columns(field: Field, pen: Pen) -> tuple[Text, RenderableType]:
     confidence = Text()
     pen.shade(confidence, decimal(field.confidence), field.confidence)
+    if field.runner_up is not None and field.runner_up[1] >= _WORTH_NAMING:
+        value, probability = field.runner_up
+        return confidence, Text.assemble(("nearly ", "dim"), printable(value), (f" {decimal(probability)}", "dim"))
     token = field.weakest
     if token is None or token.probability is None or token.probability >= LIST_BELOW:
         return confidence, ""
-    said = f"said {token_text(token.text, show_space=False)}"
-    return confidence, _nearly_said(token, before=f"{said}, nearly ") or Text(said, "dim")
+    said = f"at {token_text(token.text, show_space=False)} nearly "
+    return confidence, _nearly_said(token, before=said) or ""
