@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 
 from langchain_logprobs.tokens import Alternative, TokenLogprob
 
+_new: Any = tuple.__new__
+"""Makes a named tuple from a tuple of all its fields, in half the time of calling its class."""
+
 
 @dataclass(slots=True)
 class Reading:
@@ -127,13 +130,27 @@ def read_entries(entries: Sequence[Any], tokens: list[TokenLogprob], into: Readi
         if type(logprob) is not float or logprob != logprob:
             logprob = _entry_logprob(fields, into)
         tops = fields.get("top_logprobs") or fields.get("top_probs")
-        tokens.append(
-            TokenLogprob(token, logprob, raw_bytes, read_alternatives(tops, into) if tops else ()),
-        )
+        tokens.append(_new(TokenLogprob, (token, logprob, raw_bytes, read_alternatives(tops, into) if tops else ())))
 
 
 def read_alternatives(tops: object, into: Reading) -> tuple[Alternative, ...]:
     """Return the alternatives of one position from a list of entries or a `{token: logprob}` dict."""
+    if isinstance(tops, list):
+        # The common case in one go: there are five times as many alternatives as tokens. If any is missing in what it
+        # kept, or it stumbled, something is unusual, and all are read again with care.
+        try:
+            plain = tuple([
+                _new(Alternative, (top["token"], top["logprob"], bytes(top["bytes"])))
+                for top in tops
+                if type(top["token"]) is str
+                and type(top["logprob"]) is float
+                and top["logprob"] == top["logprob"]
+                and type(top["bytes"]) is list
+            ])  # fmt: skip
+        except (LookupError, TypeError, ValueError, OverflowError):
+            plain = ()
+        if len(plain) == len(tops):
+            return plain
     if isinstance(tops, Mapping):
         return read_alternative_pairs(tops.items(), into)
     if not isinstance(tops, (list, tuple)):
@@ -156,7 +173,7 @@ def read_alternatives(tops: object, into: Reading) -> tuple[Alternative, ...]:
         logprob = fields.get("logprob")
         if type(logprob) is not float or logprob != logprob:
             logprob = _entry_logprob(fields, into)
-        alternatives.append(Alternative(token, logprob, raw_bytes))
+        alternatives.append(_new(Alternative, (token, logprob, raw_bytes)))
     return tuple(alternatives)
 
 
