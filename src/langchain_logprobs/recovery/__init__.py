@@ -17,11 +17,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from langchain_logprobs.recovery import _patching, google_genai, openai_responses
+from langchain_logprobs.recovery import (
+    _patching,
+    cohere,
+    google_genai,
+    litellm,
+    llamacpp,
+    nvidia,
+    ollama,
+    openai_responses,
+)
 
 __all__ = ["dropped_by", "recover_dropped_logprobs"]
 
-_PATCHES = {module.PATCH.integration: module.PATCH for module in (openai_responses, google_genai)}
+_PATCHES = {
+    module.PATCH.integration: module.PATCH
+    for module in (openai_responses, google_genai, nvidia, cohere, litellm, ollama, llamacpp)
+}
 
 
 def recover_dropped_logprobs(*integrations: str) -> Callable[[], None]:
@@ -32,8 +44,8 @@ def recover_dropped_logprobs(*integrations: str) -> Callable[[], None]:
     goes when the last caller has undone it.
 
     Args:
-        *integrations: Which ones: `openai_responses`, `google_genai`. None named means every
-            one of these that is installed.
+        *integrations: Which ones: `openai_responses`, `google_genai`, `nvidia`, `cohere`, `litellm`, `ollama`,
+            `llamacpp`. None named means every one of these that is installed.
 
     Returns:
         A callable that undoes this call. Calling it again does nothing.

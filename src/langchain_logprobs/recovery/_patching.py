@@ -11,7 +11,7 @@ import importlib.metadata
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -158,7 +158,7 @@ def after(integration: str, add: Callable[..., None]) -> Wrap:
     """A wrapper that calls `add(result, *args, **kwargs)` on what the original has just made.
 
     The result is the integration's own, fresh and not yet the user's, so `add` may write to it. What `add` raises
-    never reaches the user's call.
+    never reaches the user's call. Its first parameters are positional only: a keyword can have any name.
     """
 
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -172,7 +172,7 @@ def after(integration: str, add: Callable[..., None]) -> Wrap:
     return wrap
 
 
-def guarded(integration: str, act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def guarded(integration: str, act: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Call `act`; what it raises becomes one log line (for each integration and kind of error) and None."""
     try:
         return act(*args, **kwargs)
@@ -181,14 +181,18 @@ def guarded(integration: str, act: Callable[..., Any], *args: Any, **kwargs: Any
         return None
 
 
-def keep(generation: Any, entries: list[Any]) -> None:
-    """Put entries in OpenAI's chat shape into a generation's `generation_info["logprobs"]`.
+def keep(generation: Any, logprobs: Mapping[str, Any] | None) -> None:
+    """Put logprobs into a generation's `generation_info["logprobs"]`.
 
     Leaves alone a generation that has logprobs already, here or in its message: its integration then keeps them by
     itself, and its own account of them counts.
+
+    Args:
+        generation: A generation or a chunk of one, still the integration's own.
+        logprobs: In OpenAI's shape. Nothing happens if no list in it has an entry.
     """
-    if entries and not has_logprobs(generation):
-        generation.generation_info = {**(generation.generation_info or {}), "logprobs": {"content": entries}}
+    if logprobs and any(logprobs.values()) and not has_logprobs(generation):
+        generation.generation_info = {**(generation.generation_info or {}), "logprobs": dict(logprobs)}
 
 
 def has_logprobs(generation: Any) -> bool:

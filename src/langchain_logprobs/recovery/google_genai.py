@@ -17,14 +17,14 @@ def _replacements() -> Iterable[Replacement]:
     yield Replacement(module, "_response_to_result", after(PATCH.integration, _add_to_result))
 
 
-def _add_to_result(result: Any, response: Any, stream: bool = False, *_: Any, **__: Any) -> None:
+def _add_to_result(result: Any, response: Any, /, stream: bool = False, *_: Any, **__: Any) -> None:
     for generation, candidate in zip(result.generations, response.candidates or (), strict=False):
         # Not in a stream: LangChain cannot merge two floats, and would raise into the user's call if a second chunk
         # brought another average.
         if not stream and candidate.avg_logprobs is not None:
             info = generation.generation_info or {}
             generation.generation_info = {"avg_logprobs": candidate.avg_logprobs, **info}
-        keep(generation, _entries(candidate.logprobs_result))
+        keep(generation, {"content": _entries(candidate.logprobs_result)})
 
 
 def _entries(result: Any) -> list[Any]:

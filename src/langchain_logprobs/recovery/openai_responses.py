@@ -21,21 +21,21 @@ def _replacements() -> Iterable[Replacement]:
     yield Replacement(base, "_convert_responses_chunk_to_generation_chunk", after(PATCH.integration, _add_to_chunk))
 
 
-def _add_to_result(result: Any, response: Any, *_: Any, **__: Any) -> None:
+def _add_to_result(result: Any, response: Any, /, *_: Any, **__: Any) -> None:
     entries: list[Any] = []
     for output in response.output or ():
         if output.type == "message":
             for part in output.content or ():
                 entries += _entries(getattr(part, "logprobs", None))
-    keep(result.generations[0], entries)
+    keep(result.generations[0], {"content": entries})
 
 
-def _add_to_chunk(converted: Any, event: Any, *_: Any, **__: Any) -> None:
+def _add_to_chunk(converted: Any, event: Any, /, *_: Any, **__: Any) -> None:
     chunk = converted[-1]
     if chunk is None:
         return
     if event.type == "response.output_text.delta":
-        keep(chunk, _entries(getattr(event, "logprobs", None)))
+        keep(chunk, {"content": _entries(getattr(event, "logprobs", None))})
     elif event.type in _LAST_EVENTS:
         # The last event repeats the whole response. Should langchain-openai come to keep its logprobs, LangChain
         # would append them to those of the deltas, and every token would be there twice.
