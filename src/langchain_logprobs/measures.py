@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import mul
 
-from langchain_logprobs.tokens import LOW_PROBABILITY, ROUNDING_LOGPROB, SENTINEL_LOGPROB, TokenLogprob
+from langchain_logprobs.tokens import LOW_PROBABILITY, ROUNDING_LOGPROB, SENTINEL_LOGPROB, TokenLogprob, usable_logprob
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def measure(tokens: Sequence[TokenLogprob], *, low_probability: float = LOW_PROB
     Returns:
         The measures; see each field of Measures for its definition and for when it is None.
     """
-    exp, fsum = math.exp, math.fsum
+    exp, fsum, sentinel = math.exp, math.fsum, SENTINEL_LOGPROB
     scored: list[float] = []
     lowest = math.inf
     min_index: int | None = None
@@ -93,31 +94,33 @@ def measure(tokens: Sequence[TokenLogprob], *, low_probability: float = LOW_PROB
             logprob = None
         if not alternatives:
             continue
-        sampled_seen = False
-        usable: list[float] = []
-        for other, other_logprob, other_bytes in alternatives:
-            if other == token and (other_bytes == token_bytes or other_bytes is None or token_bytes is None):
-                sampled_seen = True
-            if other_logprob is not None and SENTINEL_LOGPROB < other_logprob <= ROUNDING_LOGPROB:
-                usable.append(other_logprob if other_logprob < 0.0 else 0.0)
-        if not usable:
-            continue
+        # By index: taking a named tuple apart takes three times as long.
+        usable = [each for other in alternatives if (each := other[1]) is not None and sentinel < each <= 0.0]
         returned = len(alternatives)
-        top_k = max(top_k, returned)
-        best = max(usable)
+        if len(usable) < returned:  # rounding noise above 0, or censored ones
+            usable = [each for other in alternatives if (each := usable_logprob(other.logprob)) is not None]
+            if not usable:
+                continue
+        if returned > top_k:
+            top_k = returned
+        usable.sort(reverse=True)
+        probabilities = [*map(exp, usable)]
         if returned > 1:
-            second = sorted(usable)[-2] if len(usable) > 1 else -math.inf
-            margins.append(exp(best) - exp(second))
-        if logprob is None or logprob < best:
+            margins.append(probabilities[0] - (probabilities[1] if len(usable) > 1 else 0.0))
+        if logprob is None or logprob < usable[0]:
             off_top1 += 1
-        if not sampled_seen and logprob is not None:
-            usable.append(logprob)
-        probabilities = list(map(exp, usable))
-        masses.append(min(1.0, fsum(probabilities)))
-        entropies.append(-fsum([p * lp for p, lp in zip(probabilities, usable, strict=True)]))
+        for other in alternatives:
+            if other[0] == token and (token_bytes is None or other[2] is None or other[2] == token_bytes):
+                break
+        else:  # the sampled token is none of them
+            if logprob is not None:
+                usable.append(logprob)
+                probabilities.append(exp(logprob))
+        masses.append(fsum(probabilities))
+        entropies.append(-fsum(map(mul, probabilities, usable)))
     count = len(scored)
     total = fsum(scored) + 0.0  # + 0.0 turns -0.0 into 0.0
-    mean = total / count if count else None
+    mean = max(total / count, lowest) if count else None  # rounding could put it under the lowest of them
     low = _below(scored, low_probability)
     positions = len(entropies)
     return Measures(
@@ -135,7 +138,7 @@ def measure(tokens: Sequence[TokenLogprob], *, low_probability: float = LOW_PROB
         low_ratio=low / count if count else None,
         entropy_mean=fsum(entropies) / positions + 0.0 if positions else None,
         entropy_max=max(entropies) + 0.0 if positions else None,
-        covered_mass_mean=fsum(masses) / positions if positions else None,
+        covered_mass_mean=fsum([min(1.0, mass) for mass in masses]) / positions if positions else None,
         top_k=top_k or None,
         margin_mean=fsum(margins) / len(margins) if margins else None,
         off_top1_ratio=off_top1 / positions if positions else None,
