@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import math
 import operator
@@ -74,7 +75,7 @@ def test_a_streamed_answer_has_an_event_for_each_chunk_at_its_own_time(wire) -> 
     assert [event.attributes["logprobs.tokens"] for event in events] == [(token,) for token in TOKENS]
     assert [event.attributes["logprobs.values"] for event in events] == [(value,) for value in LOGPROBS]
     assert [event.attributes["logprobs.token.start"] for event in events] == [0, 1, 2, 3, 4]
-    gaps = [after.timestamp - before.timestamp for before, after in zip(events, events[1:], strict=False)]
+    gaps = [after.timestamp - before.timestamp for before, after in itertools.pairwise(events)]
     assert min(gaps) > 5_000_000  # the server waits 20 ms before each chunk
     assert traced.call.start_time < events[0].timestamp <= events[-1].timestamp < traced.call.end_time
     assert attributes["gen_ai.response.time_to_first_chunk"] > 0
@@ -260,9 +261,7 @@ def graph_of(*nodes: Any, **kwargs: Any) -> Any:
 def test_a_graph_is_an_agent_with_nodes(mode: str) -> None:
     traced = Traced()
     model = ScriptedModel()
-    graph = graph_of(
-        lambda state: {"messages": [model.invoke("a")]}, lambda state: {"messages": [model.invoke("b")]}
-    )
+    graph = graph_of(lambda state: {"messages": [model.invoke("a")]}, lambda state: {"messages": [model.invoke("b")]})
     config = {**traced.config, "configurable": {"thread_id": "t-1"}}
     if mode == "messages":
         list(graph.stream({"messages": []}, config=config, stream_mode="messages"))

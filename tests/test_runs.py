@@ -228,7 +228,9 @@ def test_the_programs_exit_closes_and_exports_what_is_open() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 def test_a_forked_child_starts_with_no_open_runs_and_works() -> None:
-    code = PROGRAM + """
+    code = (
+        PROGRAM
+        + """
 import os
 pid = os.fork()
 if pid == 0:
@@ -240,6 +242,7 @@ if pid == 0:
 os.waitpid(pid, 0)
 print("parent open:", handler.open_runs, flush=True)
 """
+    )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60, check=True
     )

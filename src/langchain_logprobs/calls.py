@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_logprobs.alignment import Alignment, align
+from langchain_logprobs.alignment import align
 from langchain_logprobs.capture import Captured
 from langchain_logprobs.findings import Findings, RollUp, Status, level_of, measure_choices
+from langchain_logprobs.hints import mention_lost_flag, why_missing
 from langchain_logprobs.measures import measure
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.stretches import low_confidence_stretches, worst_stretches
@@ -62,13 +63,13 @@ def find(
     choices = [choice.reading.tokens for choice in captured.choices]
     measures, total = measure_choices(choices, settings.low_probability)
     status, reason = _status(call, captured, failed, abandoned, bool(total.token_count or first.reasoning))
-    text: str | Alignment | None = captured.choices[0].text
+    text = captured.choices[0].text
     tool_calls = _tool_calls(captured.choices[0].generation)
-    fields = None
+    alignment = fields = None
     if choices[0] and (tool_calls or is_structured(text or "", call.request)):
-        text = align(choices[0], text)
-        fields = structure(choices[0], text, tool_calls, call.request)
-    stretches = low_confidence_stretches(choices[0], text, threshold=settings.low_probability)
+        alignment = align(choices[0], text)
+        fields = structure(choices[0], alignment, tool_calls, call.request)
+    stretches = low_confidence_stretches(choices[0], alignment or text, threshold=settings.low_probability)
     return Findings(
         status=status,
         reason=reason,
@@ -97,10 +98,15 @@ def _status(
     if any_tokens:
         return ("recorded" if reason is None else "partial"), reason
     if not call.asked and not malformed and abandoned is None:
+        if failed is None:
+            mention_lost_flag(call.class_name, call.request)
         return "not_requested", None
     if reason is not None:
         return "partial", reason
-    return "missing", None
+    tool_calls = bool(_tool_calls(captured.choices[0].generation))
+    return "missing", why_missing(
+        call.class_name, call.request, in_constructor_only=call.asked_in_constructor_only, tool_calls=tool_calls
+    )
 
 
 def _tool_calls(generation: Any) -> list[Any]:

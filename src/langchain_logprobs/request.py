@@ -26,6 +26,12 @@ def asks_for_logprobs(params: Mapping[str, Any]) -> bool:
                 if flag in ("top_logprobs", "n_probs") and value == 0:
                     continue
                 return True
+    return asks_by_include(params)
+
+
+def asks_by_include(params: Mapping[str, Any]) -> bool:
+    """Tell whether these parameters ask as OpenAI's Responses API wants it."""
+    for source in _sources(params):
         include = source.get("include")
         if isinstance(include, (list, tuple)) and RESPONSES_INCLUDE in include:
             return True

@@ -58,6 +58,13 @@ class Settings:
     max_chunk_events: int = _number(64, 1, 128, "`logprobs.chunk` events on a span; over it, neighbours share one.")
     max_stretches: int = _number(16, 0, 128, "`logprobs.low_confidence` events on a span: the worst stretches.")
     max_fields: int = _number(64, 0, 10_000, "JSON fields in `logprobs.fields.*`: the least certain ones.")
+    detail_bytes: int = _number(
+        46_500,
+        0,
+        4_000_000,
+        "Up to this size (bytes of OTLP) a span gets what explains or repeats its arrays: more than 8 stretches and "
+        "chunk events, the alternatives of low tokens, each chunk's own tokens.",
+    )
     span_bytes: int = _number(
         262_144, 4_096, 4_000_000, "Bytes of OTLP a span may take: alternatives are trimmed first, then the arrays."
     )

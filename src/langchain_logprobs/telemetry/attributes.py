@@ -10,7 +10,6 @@ from langchain_logprobs.findings import Findings, RollUp
 from langchain_logprobs.measures import Measures
 from langchain_logprobs.structured import Structure, least_certain
 from langchain_logprobs.telemetry import names
-from langchain_logprobs.telemetry.budget import FLOAT_BYTES, STRING_OVERHEAD
 from langchain_logprobs.tokens import ROUNDING_LOGPROB, TokenLogprob, usable_logprob
 
 Pair = tuple[str, Any]
@@ -141,11 +140,6 @@ def positions_with_alternatives(tokens: Sequence[TokenLogprob], low_probability:
         if alternatives and (logprob is None or logprob < threshold or logprob > ROUNDING_LOGPROB):
             low.append((-math.inf if logprob is None else logprob, index))
     return [index for _, index in sorted(low)]
-
-
-def alternatives_size(token: TokenLogprob) -> int:
-    """Return the bytes that the alternatives of one position take: a string, a double and a small int each."""
-    return sum(len(clean(other.token).encode()) + STRING_OVERHEAD + FLOAT_BYTES + 6 for other in token.alternatives)
 
 
 def alternatives(

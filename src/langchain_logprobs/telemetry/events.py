@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from langchain_logprobs.capture import Chunk
 from langchain_logprobs.findings import Findings
+from langchain_logprobs.stretches import Stretch
 from langchain_logprobs.telemetry import attributes, names
 
 MAX_TEXT = 500
@@ -68,18 +69,18 @@ def choice_events(findings: Findings, time: int, *, capture_text: bool) -> Itera
 
 
 def stretch_events(
-    findings: Findings, chunks: Sequence[Chunk], end_time: int, floor: float, *, capture_text: bool
+    stretches: Sequence[Stretch], chunks: Sequence[Chunk], end_time: int, floor: float, *, capture_text: bool
 ) -> Iterator[Event]:
     """Yield one event for each low-confidence stretch, at the arrival of its first token.
 
     Args:
-        findings: The findings with the stretches.
+        stretches: The stretches.
         chunks: When the tokens arrived.
         end_time: The time for tokens that came in no chunk (nanoseconds since the epoch).
         floor: What is recorded for a logprob that is no honest number (nats).
         capture_text: Whether text is recorded.
     """
-    for stretch in findings.stretches:
+    for stretch in stretches:
         recorded: dict[str, Any] = {
             names.TEXT_START: stretch.start,
             names.TEXT_END: stretch.end,

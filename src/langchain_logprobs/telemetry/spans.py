@@ -15,13 +15,11 @@ from langchain_logprobs.capture import Chunk
 from langchain_logprobs.findings import Findings, RollUp
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import attributes, genai, names
-from langchain_logprobs.telemetry.budget import DETAIL_BYTES, Budget, event_size, strings_size
-from langchain_logprobs.telemetry.events import Event, choice_events, chunk_events, stretch_events
+from langchain_logprobs.telemetry.events import Event
+from langchain_logprobs.telemetry.layout import lay_out
 from langchain_logprobs.telemetry.metrics import Metrics
 
 SCOPE = "langchain_logprobs"
-_FEWEST_CHUNK_EVENTS = 16
-_CHUNK_EVENT_BYTES = 120
 
 
 class Telemetry:
@@ -117,67 +115,12 @@ class Telemetry:
         )
         span.set_attributes({key: _clean_value(value) for key, value in summary.items()})
         if findings.total.token_count:
-            self._record_tokens(span, findings, chunks, end_time, context)
-
-    def _record_tokens(
-        self, span: Span, findings: Findings, chunks: Sequence[Chunk], end_time: int, context: Context
-    ) -> None:
-        settings = self._settings
-        budget = Budget(settings.span_bytes)
-        tokens = attributes.clean_all([token[0] for token in findings.tokens])
-        values, censored = attributes.values(findings.tokens, findings.measures[0], settings.censored_floor)
-        recorded = budget.admit_arrays(tokens if settings.capture_text else None, len(values))
-        arrays: dict[str, Any] = {names.VALUES: values[:recorded]}
-        if settings.capture_text:
-            arrays[names.TOKENS] = tokens[:recorded]
-        if censored:
-            arrays[names.CENSORED_POSITIONS] = [index for index in censored if index < recorded]
-        if recorded < len(values):
-            arrays[names.TOKENS_RECORDED] = recorded
-
-        events = [
-            *stretch_events(findings, chunks, end_time, settings.censored_floor, capture_text=settings.capture_text),
-            *choice_events(findings, end_time, capture_text=settings.capture_text),
-        ]
-        budget.spend(sum(event_size(event.attributes) for event in events))
-        most = settings.max_chunk_events
-        if settings.events in ("span", "both") and chunks:
-            affordable = (DETAIL_BYTES - budget.spent) // _CHUNK_EVENT_BYTES
-            most = max(min(most, _FEWEST_CHUNK_EVENTS), min(most, affordable))
-            budget.spend(_CHUNK_EVENT_BYTES * min(most, len(chunks)))
-        arrays.update(self._alternatives(findings, recorded, budget))
-        span.set_attributes(arrays)
-
-        text = tokens if settings.capture_text else None
-        if settings.events in ("span", "both"):
-            # Short answers have each chunk's tokens on its event too; for a long one the span's arrays, which the
-            # event points into, have to do: repeating them would double the span.
-            repeat = budget.spent + strings_size(tokens) + 11 * len(values) <= DETAIL_BYTES
-            for event in [*chunk_events(chunks, most, text if repeat else None, values if repeat else None), *events]:
+            layout = lay_out(findings, chunks, end_time, settings)
+            span.set_attributes(layout.arrays)
+            for event in layout.span_events:
                 span.add_event(event.name, event.attributes, event.time)
-        if self._logger is not None:
-            for event in [*chunk_events(chunks, settings.max_chunk_events, text, values), *events]:
+            for event in layout.log_events:
                 self._emit(event, context)
-
-    def _alternatives(self, findings: Findings, recorded: int, budget: Budget) -> dict[str, Any]:
-        """Return the alternatives of the tokens that the setting asks for, the weakest first where not all fit."""
-        settings = self._settings
-        if settings.alternatives == "none":
-            return {}
-        keep = attributes.positions_with_alternatives(
-            findings.tokens[:recorded], None if settings.alternatives == "all" else settings.low_probability
-        )
-        limit = settings.span_bytes if settings.alternatives == "all" else min(DETAIL_BYTES, settings.span_bytes)
-        admitted = []
-        for position in keep:
-            size = attributes.alternatives_size(findings.tokens[position])
-            if budget.spent + size > limit:
-                break
-            budget.spend(size)
-            admitted.append(position)
-        return attributes.alternatives(
-            findings.tokens, sorted(admitted), settings.censored_floor, capture_text=settings.capture_text
-        )
 
     def _emit(self, event: Event, context: Context) -> None:
         assert self._logger is not None
