@@ -275,6 +275,18 @@ class TestStatus:
         report = field_confidences(tokens_of([text, -0.1]))
         assert [field.path for field in report.leaves] == ["/a", "/b"]
 
+    @pytest.mark.parametrize(
+        "text", ['{"a":{"b":1},}', '{"a":nope,"b":{"c":1}}', '{"a":nope,"b":{"c":1}', '[["a",,{"b":1}]']
+    )
+    def test_nothing_inside_a_broken_document(self, text: str) -> None:
+        assert field_confidences(tokens_of([text, -0.1])).status is FieldStatus.INVALID
+
+    @pytest.mark.parametrize(
+        "text", ['[Note] {"a": 1}', ':-{ {"a": 1}', 'Either {x: [1]} or {"a": 1}', '{x} says: {"a":1} "']
+    )
+    def test_document_after_other_brackets(self, text: str) -> None:
+        assert joints(field_confidences(tokens_of([text, -0.1]))) == {"/a": -0.1}
+
     def test_truncated_document_in_prose(self) -> None:
         report = field_confidences(tokens_of(['Here: {"a": "b', -0.1]))
         assert report.status is FieldStatus.TRUNCATED

@@ -41,7 +41,7 @@ class AlignmentStatus(StrEnum):
     SUBSTRING = "substring"
     """The text lies inside the joined tokens: reasoning, fences, white space or special tokens around it."""
     PARTIAL = "partial"
-    """The joined tokens lie inside the text, at one place only: the logprobs of the rest are missing."""
+    """The joined tokens, white space around them aside, lie inside the text at one place only; the rest has none."""
     STRIPPED = "stripped"
     """Equal but for white space at the ends, on both sides."""
     RESYNCHRONISED = "resynchronised"
@@ -366,9 +366,13 @@ def _partial(joined: bytes, data: bytes) -> _Place | None:
 def _stripped(joined: bytes, data: bytes) -> _Place | None:
     core = data.strip()
     place = _substring(joined, core) if core else None
-    if place is not None:
-        blank = data.index(core)
-        return place[0] + blank, blank, blank + len(core)
+    if place is None:
+        return None
+    blank = data.index(core)
+    return place[0] + blank, blank, blank + len(core)
+
+
+def _stripped_partial(joined: bytes, data: bytes) -> _Place | None:
     core = joined.strip()
     place = _partial(core, data)
     return (place[0] - joined.index(core), *place[1:]) if place is not None else None
@@ -381,7 +385,15 @@ _WHOLE: Sequence[tuple[AlignmentStatus, Callable[[bytes, bytes], _Place | None]]
 _SPELLINGS: Sequence[
     tuple[Callable[[TokenLogprob], bytes], Sequence[tuple[AlignmentStatus, Callable[[bytes, bytes], _Place | None]]]]
 ] = (
-    (token_bytes, (*_WHOLE, (AlignmentStatus.PARTIAL, _partial), (AlignmentStatus.STRIPPED, _stripped))),
+    (
+        token_bytes,
+        (
+            *_WHOLE,
+            (AlignmentStatus.PARTIAL, _partial),
+            (AlignmentStatus.STRIPPED, _stripped),
+            (AlignmentStatus.PARTIAL, _stripped_partial),
+        ),
+    ),
     (text_bytes, _WHOLE),
     (unspecial_bytes, _WHOLE),
     (escaped_bytes, _WHOLE),

@@ -38,6 +38,8 @@ _WORDS: dict[str, tuple[str, Kind]] = {
 }
 _FENCE = re.compile(r"```[^\n`]*\n\s*(?=[^\s`])")
 _BRACKET = re.compile(r"[{\[]")
+_BRACKET_OR_STRING = re.compile(r'[{}\[\]]|"(?:[^"\\]|\\.)*+"')
+_BEGINS_JSON = re.compile(r'\{\s*"|\[\s*[{\[]?\s*"')
 
 
 class Value:
@@ -224,18 +226,40 @@ def find_document(text: str) -> Document | None:
 
 
 def _in_prose(text: str) -> list[Document]:
-    """Every object and array in a text that holds at least one value and can be read."""
+    """Every object and array in a text that holds at least one value and can be read.
+
+    Nothing inside one that cannot be read counts: its pointers would be those of another document.
+    """
     documents = []
     work = _MAX_WORK * len(text)
     match = _BRACKET.search(text)
     while match and work > 0:
         document = scan(text, match.start())
         work -= document.end - match.start() + 1
-        readable = document.state != "invalid" and len(document.values) > 1
-        if readable:
+        if document.state == "invalid":
+            behind = _behind_brackets(text, match.start())
+            work -= behind - match.start()
+            if behind == len(text) and _BEGINS_JSON.match(text, match.start()):
+                break  # broken, and cut off as well
+            match = _BRACKET.search(text, match.end() if behind == len(text) else behind)
+            continue
+        if len(document.values) > 1:
             documents.append(document)
-        match = _BRACKET.search(text, document.end if readable else match.end())
+        match = _BRACKET.search(text, document.end)
     return documents
+
+
+def _behind_brackets(text: str, start: int) -> int:
+    """Offset behind the bracket that closes the one at `start`, whatever is between; the end of the text if none."""
+    depth = 0
+    for match in _BRACKET_OR_STRING.finditer(text, start):
+        if match.group() in {"{", "["}:
+            depth += 1
+        elif match.group() in {"}", "]"}:
+            depth -= 1
+            if depth == 0:
+                return match.end()
+    return len(text)
 
 
 def _ends_fence(text: str, document: Document) -> bool:

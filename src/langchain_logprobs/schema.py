@@ -25,7 +25,8 @@ _SCHEMA_WORDS = frozenset(
     {"type", "properties", "items", "enum", "const", "anyOf", "oneOf", "allOf", "$ref", "$defs", "prefixItems"}
 )
 _EVERY_KIND = frozenset({"string", "number", "boolean", "null", "object", "array"})
-_FORMAT_TYPES = frozenset({"json_schema", "json_object", "text", "grammar", "regex"})
+_FORMAT_TYPES = ("json_schema", "json_object", "text", "grammar", "regex")
+_MAX_WRAPPINGS: Final = 8
 _REQUEST_WORDS = (
     "response_format",
     "format",
@@ -49,21 +50,17 @@ def to_json_schema(schema: object) -> dict[str, Any] | None:
     Returns:
         The schema; None where there is none in it. Never raises.
     """
-    if isinstance(schema, Mapping):
-        for wrapping in ("json_schema", "schema", "format", "json") if "properties" not in schema else ():
-            inner = schema.get(wrapping)
-            # A text is the schema itself as JSON, or else the "format" keyword of a schema ("date").
-            if inner is not None and not (isinstance(inner, str) and not inner.lstrip().startswith("{")):
-                return to_json_schema(inner)
-        known = _SCHEMA_WORDS.intersection(schema)
-        return dict(schema) if known and schema.get("type") not in _FORMAT_TYPES else None
-    if isinstance(schema, str):
-        try:
-            parsed = json.loads(schema) if schema.lstrip().startswith("{") else None
-        except (ValueError, RecursionError):
-            return None
-        return to_json_schema(parsed) if isinstance(parsed, Mapping) else None
-    if schema is None or isinstance(schema, (int, float, bytes, Sequence)):
+    for _ in range(_MAX_WRAPPINGS):
+        if isinstance(schema, str):
+            schema = _parsed(schema)
+        if not isinstance(schema, Mapping):
+            break
+        inner = _wrapped(schema)
+        if inner is None:
+            known = any(word in _SCHEMA_WORDS for word in schema)
+            return dict(schema) if known and schema.get("type") not in _FORMAT_TYPES else None
+        schema = inner
+    if schema is None or isinstance(schema, (str, int, float, bytes, Sequence, Mapping)):
         return None
     return _schema_of_type(schema)
 
@@ -166,6 +163,25 @@ class SchemaNode:
                 combined = itertools.product(*(_branches(sub, self._root, steps) for sub in schemas))
                 found += [list(itertools.chain(*parts)) for parts in itertools.islice(combined, _MAX_BRANCHES)]
         return SchemaNode(self._root, found[:_MAX_BRANCHES]) if found else None
+
+
+def _wrapped(schema: Mapping[str, Any]) -> object:
+    """What a request's wrapping holds; None where this is no wrapping."""
+    if "properties" in schema:
+        return None
+    for wrapping in ("json_schema", "schema", "format", "json"):
+        inner = schema.get(wrapping)
+        # A text is a schema as JSON, or else the "format" keyword of a schema ("date").
+        if inner is not None and not (isinstance(inner, str) and not inner.lstrip().startswith("{")):
+            return typing.cast(object, inner)
+    return None
+
+
+def _parsed(text: str) -> object:
+    try:
+        return typing.cast(object, json.loads(text)) if text.lstrip().startswith("{") else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _parameter_mappings(params: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
