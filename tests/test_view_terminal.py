@@ -358,7 +358,7 @@ def test_a_structured_answer_is_json_with_the_confidence_of_each_value() -> None
     drawn = lines(draw(call(STRUCTURED)))
     assert drawn[2] == "  {"
     assert re.fullmatch(r'    "city": "Lima", +\.95', drawn[3])
-    assert re.fullmatch(r'    "pop": ‹9› +‹\.30› +at 9 nearly 10 \.28 · 8 \.20', drawn[4])
+    assert re.fullmatch(r'    "pop": ‹9› +‹\.30› +“9” nearly 10 \.28 · 8 \.20', drawn[4])
     assert drawn[5] == "  }"
 
 
@@ -366,7 +366,7 @@ def test_fields_without_their_text_are_listed_by_path() -> None:
     hidden = {name: value for name, value in STRUCTURED.items() if name != "logprobs.tokens"}
     text = draw(call(hidden))
     assert re.search(r"  /city +\.95", text)
-    assert re.search(r"  /pop +‹\.30› +at ■ nearly 10", text)
+    assert re.search(r"  /pop +‹\.30› +“■” nearly 10", text)
 
 
 def test_fields_whose_weakest_token_has_no_alternatives() -> None:
@@ -388,7 +388,7 @@ def test_a_tool_call_is_drawn_as_it_was_said_and_its_arguments_are_listed() -> N
     paths = ["/tool_calls/0/f", "/tool_calls/0/f/city", "/tool_calls/0/f/pop"]
     text = draw(call(STRUCTURED | {"logprobs.fields.paths": paths}))
     assert '{"city": "Lima", "pop": ‹9›}' in text
-    assert re.search(r"  /tool_calls/0/f/pop +‹\.30› +at 9 nearly 10 \.28", text)
+    assert re.search(r"  /tool_calls/0/f/pop +‹\.30› +“9” nearly 10 \.28", text)
     assert "least certain" in text
 
 

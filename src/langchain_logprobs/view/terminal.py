@@ -18,7 +18,7 @@ from langchain_logprobs.view.answer import Answer, Field, Token, number, string
 from langchain_logprobs.view.json_lines import json_lines
 from langchain_logprobs.view.model import Node, SpanData, Trace, read_traces, span_data
 from langchain_logprobs.view.pen import Pen, Theme, decimal
-from langchain_logprobs.view.shading import LIST_BELOW, printable, token_text
+from langchain_logprobs.view.shading import BANDS, LIST_BELOW, band_of, printable, token_text
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -373,7 +373,7 @@ def _field_columns(field: Field, pen: Pen) -> tuple[Text, RenderableType]:
         value, probability = field.runner_up
         return confidence, Text.assemble(("nearly ", "dim"), printable(value), (f" {decimal(probability)}", "dim"))
     token = field.weakest
-    if token is None or token.probability is None or token.probability >= LIST_BELOW:
+    if token is None or band_of(token.probability) is BANDS[0]:
         return confidence, ""
-    said = f"at {token_text(token.text, show_space=False)} nearly "
+    said = f"“{token_text(token.text, show_space=False)}” nearly "
     return confidence, _nearly_said(token, before=said) or ""

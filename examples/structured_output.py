@@ -1,0 +1,71 @@
+"""How sure was the model of each field? Structured output, with a confidence for every value.
+
+    python examples/structured_output.py
+
+The numbers are on the model call's span, as logprobs.fields.*; they are printed, then drawn.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from langchain_openai import ChatOpenAI
+from local_model import local_model
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pydantic import BaseModel
+
+from langchain_logprobs import LogprobsCallbackHandler, Settings
+from langchain_logprobs.view.terminal import print_traces
+
+# A model of this size needs to see what is wanted. It still reads the review badly; look at how sure it was.
+PROMPT = """Turn each review into JSON.
+
+Review: I love this toaster. After three weeks I bought a second one.
+{"product": "toaster", "opinion": "good", "weeks_used": 3, "buys_again": true}
+
+Review: The lamp came broken, I sent it back.
+{"product": "lamp", "opinion": "bad", "weeks_used": 0, "buys_again": false}
+
+Review: The kettle boils fast and looks nice, but the lid broke after two weeks. Would not buy it again."""
+
+
+class Review(BaseModel):
+    """What a customer thinks of a product."""
+
+    product: str
+    opinion: Literal["good", "mixed", "bad"]
+    weeks_used: int
+    buys_again: bool
+
+
+spans = InMemorySpanExporter()
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(spans))
+
+with local_model() as served:
+    model = ChatOpenAI(
+        model=served.model,
+        base_url=served.base_url,
+        api_key="none",
+        temperature=0,
+        max_completion_tokens=100,
+        logprobs=True,
+        top_logprobs=5,
+    )
+    reader = model.with_structured_output(Review, method="json_schema")
+    # "all", because here what the model nearly said is of interest where it was fairly sure, too.
+    handler = LogprobsCallbackHandler(Settings(alternatives="all"), tracer_provider=provider)
+    review = reader.invoke(PROMPT, config={"callbacks": [handler]})
+
+print(repr(review), end="\n\n")
+for span in spans.get_finished_spans():
+    attributes = span.attributes or {}
+    if "logprobs.fields.paths" in attributes:
+        for path, confidence in zip(
+            attributes["logprobs.fields.paths"], attributes["logprobs.fields.confidences"], strict=True
+        ):
+            print(f"{path:<12} {confidence:.3f}")
+print()
+print_traces(spans.get_finished_spans())
