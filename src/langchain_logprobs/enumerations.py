@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from langchain_logprobs.alignment import Alignment
-from langchain_logprobs.json_scan import Value
 from langchain_logprobs.schema import Scalar
 from langchain_logprobs.spelling import lost_bytes, token_bytes, utf8
 from langchain_logprobs.tokens import TokenLogprob, usable_logprob
 
 _BLANK = b" \t\n\r"
+_DECODER = json.JSONDecoder(strict=False)
 _WORD_BYTES = frozenset(bytes([byte]) for byte in b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_+-.")
 
 
@@ -70,7 +70,7 @@ class Distribution:
 class _Walk:
     """The masses found so far."""
 
-    def __init__(self, encodings: list[bytes]) -> None:
+    def __init__(self, encodings: Sequence[bytes]) -> None:
         self.encodings = encodings
         self.masses: list[list[float]] = [[] for _ in encodings]
         self.unresolved: list[tuple[list[int], float]] = []
@@ -110,24 +110,29 @@ class _Walk:
 
 
 def distribution(
-    tokens: Sequence[TokenLogprob], alignment: Alignment, value: Value, first: int, allowed: Sequence[Scalar]
+    tokens: Sequence[TokenLogprob],
+    alignment: Alignment,
+    byte_span: tuple[int, int],
+    first: int,
+    allowed: Sequence[Scalar],
+    encodings: Sequence[bytes],
 ) -> Distribution | None:
     """Work out how probable each allowed value of a field was.
 
     Args:
         tokens: The tokens of the answer.
         alignment: Their alignment with the text.
-        value: The field's value, closed.
+        byte_span: Start and end of the field's value in UTF-8 bytes, quotes included; the value is closed.
         first: Index of the first token of its core.
         allowed: The allowed values.
+        encodings: Their `encodings`.
 
     Returns:
         The distribution; None where none of the tokens walked has alternatives.
     """
     data = alignment.data
-    start, end = alignment.byte_offset(value.start), alignment.byte_offset(value.end)
-    raw = alignment.text[value.start : value.end]
-    walk = _Walk([_encoding(label, raw) for label in allowed])
+    start, end = byte_span
+    walk = _Walk(_as_emitted(allowed, encodings, data[start:end]))
     labels = list(range(len(allowed)))
     reach = 1.0  # the probability of having come as far as the emitted tokens did
     any_alternatives = False
@@ -198,18 +203,23 @@ def _add_alternatives(
     return math.fsum(seen)
 
 
-def _encoding(label: Scalar, raw: str) -> bytes:
-    """The JSON text of a label: with the closing quote, so that no label is the beginning of another."""
-    encoding = json.dumps(label, ensure_ascii=False)
-    if encoding != raw:
-        try:
-            emitted = json.loads(raw, strict=False)
-        except ValueError:  # a number of more digits than Python reads
-            return utf8(encoding)
-        # The emitted spelling of this label: escapes, 1.0 for 1.
-        if emitted == label and isinstance(emitted, bool) == isinstance(label, bool):
-            return utf8(raw)
-    return utf8(encoding)
+def encodings(allowed: Sequence[Scalar]) -> list[bytes]:
+    """The JSON text of each label: with the closing quote, so that no label is the beginning of another."""
+    return [utf8(json.dumps(label, ensure_ascii=False)) for label in allowed]
+
+
+def _as_emitted(allowed: Sequence[Scalar], encodings: Sequence[bytes], raw: bytes) -> Sequence[bytes]:
+    """The labels' encodings; of the emitted one as the model spelled it (escapes, 1.0 for 1)."""
+    if raw in encodings:
+        return encodings
+    try:
+        emitted = _DECODER.decode(raw.decode("utf-8", "surrogatepass"))
+    except ValueError:  # a number of more digits than Python reads
+        return encodings
+    return [
+        raw if label == emitted and isinstance(label, bool) == isinstance(emitted, bool) else encoding
+        for label, encoding in zip(allowed, encodings, strict=True)
+    ]
 
 
 def _ends(encoding: bytes, spelled: bytes) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from langchain_logprobs.alignment import Alignment, AlignmentStatus, align
-from langchain_logprobs.enumerations import Distribution, distribution
+from langchain_logprobs.enumerations import Distribution, distribution, encodings
 from langchain_logprobs.json_scan import Document, Kind, Value, find_document
 from langchain_logprobs.schema import Scalar, SchemaNode
 from langchain_logprobs.tokens import Alternative, TokenLogprob, usable_logprob
@@ -217,6 +217,7 @@ class _Assignment:
         self.known = (starts[0], ends[-1]) if alignment.status is AlignmentStatus.PARTIAL else (0, len(alignment.text))
         node = SchemaNode.of(schema) if schema is not None else None
         self.nodes: list[SchemaNode | None] | None = [node] if node is not None else None
+        self.encodings: dict[int, list[bytes]] = {}  # by the identity of the labels, as (True,) == (1,)
 
     def fields(self) -> tuple[Field, ...]:
         """The field of every value, in order."""
@@ -311,6 +312,7 @@ class _Assignment:
         labels = node.allowed(kind) if node is not None and kind not in _CONTAINERS else None
         joint = mean = confidence = weakest = end_logprob = end_probability = None
         spread = None
+        span = self.alignment.byte_offset(value.start), self.alignment.byte_offset(value.end)
         if tally is not None:
             scored = tally.count - tally.censored
             if scored:
@@ -325,8 +327,10 @@ class _Assignment:
                 end_logprob, end_probability = self._end(value, tally)
                 allowed = labels or _DEFAULT_LABELS.get(kind)
                 if allowed:
-                    spread = distribution(self.tokens, self.alignment, value, tally.first, allowed)
-        at = self.alignment.byte_offset
+                    if id(allowed) not in self.encodings:
+                        self.encodings[id(allowed)] = encodings(allowed)
+                    encoded = self.encodings[id(allowed)]
+                    spread = distribution(self.tokens, self.alignment, span, tally.first, allowed, encoded)
         return Field(
             value.path,
             kind,
@@ -334,10 +338,9 @@ class _Assignment:
             value.end,
             value.core_start,
             value.core_end,
-            at(value.start),
-            at(value.end),
-            at(value.core_start),
-            at(value.core_end),
+            *span,
+            span[0] + value.core_start - value.start,  # a quote is one byte
+            span[1] + value.core_end - value.end,
             None if tally is None else tally.first,
             0 if tally is None else tally.count,
             0 if tally is None else tally.censored,

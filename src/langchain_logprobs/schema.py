@@ -128,13 +128,14 @@ class SchemaNode:
     `oneOf` make several branches. Nodes are kept: a thousand items of an array share one.
     """
 
-    __slots__ = ("_branches", "_children", "_root", "labels", "open_kinds")
+    __slots__ = ("_branches", "_children", "_root", "_tuple_length", "labels", "open_kinds")
 
     def __init__(self, root: Mapping[str, Any], branches: list[_Branch]) -> None:
         """Keep the branches and work out the allowed values."""
         self._root = root
         self._branches = branches
         self._children: dict[str | int, SchemaNode | None] = {}
+        self._tuple_length = max((len(_tuple(schema)) for branch in branches for schema in branch), default=0)
         self.labels, self.open_kinds = _allowed(branches)
 
     @classmethod
@@ -145,6 +146,8 @@ class SchemaNode:
 
     def child(self, key: str | int) -> SchemaNode | None:
         """Return the node of a member or an item; None where the schema says nothing about it."""
+        if isinstance(key, int):
+            key = min(key, self._tuple_length)  # all items behind those that have a schema of their own are alike
         if key not in self._children:
             self._children[key] = self._find_child(key)
         return self._children[key]
@@ -243,12 +246,16 @@ def _member(schema: Mapping[str, Any], key: str | int) -> object:
             return typing.cast(object, properties[key])
         other = schema.get("additionalProperties")
     else:
-        items = schema.get("items")
-        first = _list(schema.get("prefixItems")) or _list(items)
+        first = _tuple(schema)
         if key < len(first):
-            return first[key]
-        other = items
+            return typing.cast(object, first[key])
+        other = schema.get("items")
     return other if isinstance(other, Mapping) else None
+
+
+def _tuple(schema: Mapping[str, Any]) -> Sequence[Any]:
+    """The schemas of the first items of an array, one for each; in older drafts they stand under `items`."""
+    return _list(schema.get("prefixItems")) or _list(schema.get("items"))
 
 
 def _allowed(branches: list[_Branch]) -> tuple[tuple[Scalar, ...], frozenset[str]]:
