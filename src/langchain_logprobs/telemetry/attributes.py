@@ -10,7 +10,7 @@ from langchain_logprobs.findings import Findings, RollUp
 from langchain_logprobs.measures import Measures
 from langchain_logprobs.structured import Structure, least_certain
 from langchain_logprobs.telemetry import names
-from langchain_logprobs.tokens import ROUNDING_LOGPROB, TokenLogprob, usable_logprob
+from langchain_logprobs.tokens import ROUNDING_LOGPROB, SENTINEL_LOGPROB, TokenLogprob, usable_logprob
 
 Pair = tuple[str, Any]
 
@@ -146,21 +146,21 @@ def alternatives(
     tokens: Sequence[TokenLogprob], positions: Sequence[int], floor: float, *, capture_text: bool
 ) -> dict[str, Any]:
     """Return the alternatives of some positions as three parallel arrays; nothing where there are none."""
-    rows = [(position, other) for position in positions for other in tokens[position].alternatives]
-    if not rows:
+    others = [other for position in positions for other in tokens[position].alternatives]
+    if not others:
         return {}
     recorded: dict[str, Any] = {
-        names.ALTERNATIVE_POSITIONS: [position for position, _ in rows],
-        names.ALTERNATIVE_VALUES: [recorded_logprob(other.logprob, floor) for _, other in rows],
+        names.ALTERNATIVE_POSITIONS: [position for position in positions for _ in tokens[position].alternatives],
+        names.ALTERNATIVE_VALUES: [recorded_logprob(other[1], floor) for other in others],
     }
     if capture_text:
-        recorded[names.ALTERNATIVE_TOKENS] = clean_all([other.token for _, other in rows])
+        recorded[names.ALTERNATIVE_TOKENS] = clean_all([other[0] for other in others])
     return recorded
 
 
 def recorded_logprob(logprob: float | None, floor: float) -> float:
     """Return a logprob as it is recorded: raw where it is an honest number, else the floor (nats)."""
-    return floor if logprob is None or usable_logprob(logprob) is None else logprob
+    return logprob if logprob is not None and SENTINEL_LOGPROB < logprob <= ROUNDING_LOGPROB else floor
 
 
 def roll_up(total: RollUp, *, capture_text: bool) -> Iterator[Pair]:

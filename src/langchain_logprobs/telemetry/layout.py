@@ -6,7 +6,7 @@ weakest tokens), and last what repeats them (each chunk's own tokens). All sizes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from langchain_logprobs.capture import Chunk
@@ -90,7 +90,7 @@ def lay_out(findings: Findings, chunks: Sequence[Chunk], end_time: int, settings
     arrays.update(
         attributes.alternatives(findings.tokens, positions, settings.censored_floor, capture_text=settings.capture_text)
     )
-    spent += sum(alternatives_size(findings, position) for position in positions)
+    spent += alternatives_size(findings, positions)
 
     def events(chunk_count: int, stretch_count: int, repeat: bool) -> list[Event]:
         stretches = worst_stretches(findings.stretches, stretch_count)
@@ -113,14 +113,14 @@ def lay_out(findings: Findings, chunks: Sequence[Chunk], end_time: int, settings
 
 def strings_size(strings: Sequence[str]) -> int:
     """Return the size of an array of strings."""
-    return len("".join(strings).encode()) + _STRING_OVERHEAD * len(strings)
+    return len("".join(strings).encode("utf-8", "replace")) + _STRING_OVERHEAD * len(strings)
 
 
-def alternatives_size(findings: Findings, position: int) -> int:
-    """Return the size of one position's alternatives: a position, a string and a double each."""
-    others = findings.tokens[position].alternatives
-    each = _INT_BYTES + _STRING_OVERHEAD + _FLOAT_BYTES
-    return sum(len(other.token.encode("utf-8", "replace")) + each for other in others)
+def alternatives_size(findings: Findings, positions: Iterable[int]) -> int:
+    """Return the size of the alternatives of some positions: a position, a string and a double each."""
+    tokens = findings.tokens
+    texts = [other[0] for position in positions for other in tokens[position].alternatives]
+    return strings_size(texts) + (_INT_BYTES + _FLOAT_BYTES) * len(texts)
 
 
 def _recorded(text: Sequence[str] | None, count: int, room: int) -> int:
@@ -143,9 +143,11 @@ def _positions(findings: Findings, recorded: int, spent: int, settings: Settings
         findings.tokens[:recorded], None if every else settings.low_probability
     )
     limit = settings.span_bytes if every else min(settings.detail_bytes, settings.span_bytes)
+    if spent + alternatives_size(findings, wanted) <= limit:
+        return sorted(wanted)
     admitted = []
     for position in wanted:
-        spent += alternatives_size(findings, position)
+        spent += alternatives_size(findings, (position,))
         if spent > limit:
             break
         admitted.append(position)
