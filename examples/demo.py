@@ -151,7 +151,7 @@ def main() -> int:
             for program in PROGRAMS:
                 with Console(stderr=True).status(f"{program.__name__}: waiting for the model …"):
                     program(model)
-                console.rule(f"[bold]{program.__name__}[/]: {program.__doc__}", align="left")
+                console.rule(f"[bold]{program.__name__}[/]: {program.__doc__}", align="left", style="dim")
                 console.print()
                 print_traces(shown.get_finished_spans(), console, legend=program is PROGRAMS[-1])
                 console.print()
@@ -160,8 +160,8 @@ def main() -> int:
         Console(stderr=True).print(str(error), markup=False, soft_wrap=True)
         return 1
     provider.shutdown()
-    console.print(f"All of it in {time.monotonic() - started:.0f} s. The spans are in {TRACE_FILE.name}; again with:")
-    console.print(f"  langchain-logprobs view {os.path.relpath(TRACE_FILE)}", soft_wrap=True)
+    print(f"All of it in {time.monotonic() - started:.0f} s. The spans are in a file; this draws them again:")
+    print(f"  langchain-logprobs view {os.path.relpath(TRACE_FILE)}")
     return 0
 
 

@@ -89,7 +89,7 @@ def test_the_numbers_and_what_the_model_nearly_said() -> None:
 def test_in_colour_doubt_is_a_background_and_an_underline_and_certainty_is_neither() -> None:
     text = draw(call(ANSWER), colours="truecolor")
     assert "  Lima \x1b" in text, "an edge stands between a certain and a doubtful token"
-    assert re.search(r"Lima \x1b\[38;2;\d+;\d+;\d+;48;2;74;44;10mlies\x1b\[0m ", text)
+    assert re.search(r"Lima \x1b\[38;2;\d+;\d+;\d+;48;2;74;66;57mlies\x1b\[0m ", text)
     assert re.search(r"\x1b\[4;38;2;0;0;0;48;2;236;112;20mthe\x1b\[0m", text)
     assert re.search(r"\x1b\[1;4;38;2;0;0;0;48;2;254;217;118mAmazon↓\x1b\[0m", text)
     assert "«" not in text

@@ -40,10 +40,11 @@ class Band:
     marks: tuple[str, str] = ("", "")
 
 
-# Every pair of colours has a contrast of at least 4.5 (tests compute it).
+# Every pair of colours has a contrast of at least 4.5 (tests compute it). The first step on a dark screen is nearly
+# grey, because the nearest of 256 colours to a dark brown is a red.
 BANDS = (
     Band(0.9, "≥.9"),
-    Band(0.7, ".7–.9", ("#fee8a8", "#000000"), ("#4a2c0a", "#f6e7cf")),
+    Band(0.7, ".7–.9", ("#fee8a8", "#000000"), ("#4a4239", "#f6e7cf")),
     Band(0.5, ".5–.7", ("#fec44f", "#000000"), ("#8a4a08", "#ffffff"), ("yellow", "black")),
     Band(0.2, ".2–.5", ("#ec7014", "#000000"), ("#ec7014", "#000000"), ("yellow", "black"), "underline", ("‹", "›")),
     Band(0.0, "<.2", ("#993404", "#ffffff"), ("#fed976", "#000000"), ("red", "white"), "bold underline", ("«", "»")),

@@ -141,9 +141,10 @@ class Legend:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it for what this console can show."""
         if self._answers:
-            tokens = [token for answer in self._answers for token in answer.tokens]
+            pen = Pen.for_console(console, self._theme)
+            shown = [answer.tokens for answer in self._answers if _json(answer, pen) is None]
             yield Text()
-            yield _Flow(Pen.for_console(console, self._theme).legend(tokens))
+            yield _Flow(pen.legend([token for tokens in shown for token in tokens]))
 
 
 def print_traces(
