@@ -69,6 +69,9 @@ class TestWireForms:
         )
         assert shown(alignment) == ["Hi", " 😀", "😀", "!"]
 
+    def test_special_tokens_before_lost_bytes(self) -> None:
+        assert shown(align(plain("<s>", "\ufffd", "\ufffd", "!", "</s>"), "😀!")) == [None, "😀", "😀", "!", None]
+
     def test_several_gaps(self) -> None:
         alignment = align(plain("\ufffd", "\ufffd", "a", "\ufffd", "\ufffd", "日本", "\ufffd", "\ufffd"), "😀a語日本語")
         assert shown(alignment) == ["😀", "😀", "a", "語", "語", "日本", "語", "語"]

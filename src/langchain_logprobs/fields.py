@@ -245,9 +245,7 @@ class _Assignment:
             start, end = value.start, value.end
         if start < self.known[0] or end > self.known[1]:
             return None
-        indices = alignment.tokens_between(start, end)
-        if not indices:
-            return None
+        indices = alignment.tokens_between(start, end)  # never empty: tokens cover what is known without a gap
         tally = self._sum(indices)
         before = text[alignment.starts[indices.start] : start]
         behind = text[end : alignment.ends[indices.stop - 1]]

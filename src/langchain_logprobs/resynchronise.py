@@ -57,33 +57,36 @@ def _answer(tokens: Sequence[TokenLogprob]) -> tuple[int, int]:
 
 
 def _place(tokens: Sequence[TokenLogprob], data: bytes) -> tuple[list[int], list[int]] | None:
-    # pieces[k] is known; a gap lies between pieces[k] and pieces[k + 1]. A mark is a place in that row: a piece and an
-    # offset in it, or (in_gap) the gap behind the piece.
-    pieces: list[bytes] = [b""]
+    # Known parts are collected into pieces; a gap lies between pieces[k] and pieces[k + 1]. A mark is a place in that
+    # row: a piece and an offset in it, or (offset -1) the gap behind the piece.
+    parts: list[list[bytes]] = [[]]
+    length = 0  # of the last piece
     in_gap = False
-    marks: list[tuple[int, int, int, int]] = []  # piece and offset of each token's start, then of its end; -1: the gap
+    marks: list[tuple[int, int, int, int]] = []  # piece and offset of each token's start, then of its end
     for token in tokens:
-        parts = _LOST.split(token.token) if lost_bytes(token) else [token_bytes(token)]
         start: tuple[int, int] | None = None
-        stop = (len(pieces) - 1, -1 if in_gap else len(pieces[-1]))
-        for part in parts:
+        stop = (len(parts) - 1, -1 if in_gap else length)
+        for part in _LOST.split(token.token) if lost_bytes(token) else [token_bytes(token)]:
             if not part:
                 continue
             if isinstance(part, str) and part.startswith(REPLACEMENT):
                 in_gap = True
-                start = start or (len(pieces) - 1, -1)
-                stop = (len(pieces) - 1, -1)
+                start = start or (len(parts) - 1, -1)
+                stop = (len(parts) - 1, -1)
                 continue
-            known = part if isinstance(part, bytes) else utf8(part)
             if in_gap:
-                pieces.append(b"")
+                parts.append([])
+                length = 0
                 in_gap = False
-            start = start or (len(pieces) - 1, len(pieces[-1]))
-            pieces[-1] += known
-            stop = (len(pieces) - 1, len(pieces[-1]))
+            known = part if isinstance(part, bytes) else utf8(part)
+            parts[-1].append(known)
+            start = start or (len(parts) - 1, length)
+            length += len(known)
+            stop = (len(parts) - 1, length)
         marks.append((*(start or stop), *stop))
     if in_gap:
-        pieces.append(b"")
+        parts.append([])
+    pieces = [b"".join(known) for known in parts]
     places = _certain_places(pieces, data)
     if places is None:
         return None
@@ -119,14 +122,16 @@ def _certain_places(pieces: list[bytes], data: bytes) -> list[int] | None:
 def _earliest(pieces: list[bytes], data: bytes, position: int, stop: int) -> list[int] | None:
     """Place the pieces from left to right, each as early as it goes, a gap beyond ASCII before each and at the end."""
     places = []
+    gap_end = _gap_end(data, position)
     for piece in pieces:
-        gap_end = _gap_end(data, position)
         at = data.find(piece, position + 1, min(gap_end + len(piece), stop))
         if at < 0:
             return None
         places.append(at)
         position = at + len(piece)
-    return places if position < stop <= _gap_end(data, position) else None
+        if position > gap_end:  # else the run of characters beyond ASCII goes on
+            gap_end = _gap_end(data, position)
+    return places if position < stop <= gap_end else None
 
 
 def _gap_end(data: bytes, position: int) -> int:
