@@ -485,7 +485,7 @@ ROWS = [
     Row("an unknown dict", {"surprise": 1, 2: 3}, None, [], malformed=1),
     Row("an unknown list", ["x"], None, [], malformed=1),
     Row("a str", "x", None, [], malformed=1),
-    Row("a bool", True, None, [], malformed=1),
+    Row("litellm's router, the request's flag", True, None, []),
     Row("a class", SdkLogprobs, None, [], malformed=1),
 ]
 

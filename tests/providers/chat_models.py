@@ -8,6 +8,10 @@ from row import LAST, MISSING, RAISES, UNTOLD, Row
 
 PLAIN = {"logprobs": True, "top_logprobs": 2}
 FLAG = {"logprobs": True}
+LITELLM = (
+    "ignore:Item .* is using the `ReadOnly` qualifier:UserWarning",
+    "ignore:Accessing the 'model_.*fields' attribute on the instance:DeprecationWarning",
+)
 SUNSET = ("ignore:`langchain-community` is being sunset:DeprecationWarning",)
 NOTHING = {"source": None, "invoke": MISSING, "stream": MISSING, "v3": MISSING}
 NEVER = {"source": None, "invoke": UNTOLD, "stream": UNTOLD, "v3": UNTOLD}
@@ -243,6 +247,7 @@ ROWS: tuple[Row, ...] = (
         stream=MISSING,
         v3=MISSING,
         recovery="litellm",
+        warns=LITELLM,
     ),
     Row(
         "langchain-litellm",
@@ -253,6 +258,7 @@ ROWS: tuple[Row, ...] = (
         **NOTHING,
         bound=PLAIN,
         recovery="litellm",
+        warns=LITELLM,
     ),
     Row(
         "langchain-openrouter",

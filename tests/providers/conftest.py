@@ -1,6 +1,55 @@
-"""Lets the tests of this folder import their helpers (`wire`, `recorder`): pytest's importlib mode does not."""
+"""Lets the tests of this folder import their helpers (`wire`, `recorder`): pytest's importlib mode does not.
 
+Not all integrations can be installed together, so each test skips itself where its package is missing. For an
+environment that was made from one of the requirements files here, `LOGPROBS_PROVIDERS_REQUIRED=requirements-X.txt`
+makes a failure of every skip for want of a package that the file lists.
+"""
+
+import os
+import re
 import sys
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+# LiteLLM fetches a price list over the network when it is imported, unless told to use its own.
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+
+_MISSING = re.compile(r"could not import '([\w.]+)'")
+
+
+_FILE = os.environ.get("LOGPROBS_PROVIDERS_REQUIRED")
+_REQUIRED = frozenset(re.findall(r"^[\w-]+", (HERE / _FILE).read_text(), re.MULTILINE)) if _FILE else frozenset()
+
+
+def _fail_if_required(report: Any) -> Any:
+    found = _MISSING.search(str(report.longrepr)) if report.skipped else None
+    package = found[1].split(".")[0].replace("_", "-") if found else None
+    if package in _REQUIRED:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but {_FILE} lists {package}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, Any]:
+    """A test that skipped itself."""
+    return _fail_if_required((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, Any, Any]:
+    """A test file that skipped itself."""
+    return _fail_if_required((yield))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """SDKs leave sockets and event loops open, and the collector finds them in whichever test it runs."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"))

@@ -30,12 +30,13 @@ def read_container(container: Any, into: Reading, text: str | None = None) -> No
     """Append one raw container's tokens to a Reading; what is unreadable is counted there.
 
     Args:
-        container: What stood under `logprobs` (or an integration's own key). None and an empty dict hold nothing.
+        container: What stood under `logprobs` (or an integration's own key). None, an empty dict and a bool hold
+            nothing: LiteLLM's router hands the request's `logprobs=True` on where others hand on what came back.
         into: The Reading of this choice so far.
         text: The text of the chunk that carried the container, for formats that carry numbers alone; None where
             there was no chunk.
     """
-    if container is None or (type(container) is dict and not container):
+    if container is None or isinstance(container, bool) or (type(container) is dict and not container):
         return
     # The chunks of one stream share a format, so the last one is tried first.
     if into.source is not None and _BY_NAME[into.source].read(container, text, into):

@@ -51,6 +51,17 @@ def has_entries(fields: Mapping[str, Any]) -> bool:
     return False
 
 
+def only_content(container: Any) -> list[Any] | None:
+    """Return the entries of a container that holds `content` alone; None for any other.
+
+    The chunks of one answer nearly always do, and then they can be read as one.
+    """
+    if type(container) is not dict or len(container) != 1 + ("refusal" in container):
+        return None
+    content = container.get("content") or []
+    return content if type(content) is list and container.get("refusal") is None else None
+
+
 def _is_chat(fields: Mapping[str, Any]) -> bool:
     if has_entries(fields):
         return True
