@@ -92,6 +92,10 @@ class TestWireForms:
     def test_replacement_character_that_the_model_said(self) -> None:
         assert shown(align(plain("a", "\ufffd", "b"), "a\ufffdb")) == ["a", "\ufffd", "b"]
 
+    def test_replacement_character_that_the_model_said_in_two_tokens(self) -> None:
+        assert shown(align(plain("\ufffd", "\ufffd"), "\ufffd")) == ["\ufffd", "\ufffd"]
+        assert shown(align(plain("a", "\ufffd", "\ufffd"), "a\ufffd")) == ["a", "\ufffd", "\ufffd"]
+
     def test_white_space_stripped_around_lost_bytes(self) -> None:
         assert shown(align(plain("\n a", "\ufffd", "\ufffd", "b ", "\n"), "a😀b")) == ["a", "😀", "😀", "b", None]
 

@@ -318,21 +318,28 @@ def _place_unfinished(
             starts[index], ends[index] = starts[following], ends[following]
 
 
-def _cuts_word(before: str, text: str) -> bool:
-    return _WORD_END.search(before) is not None and _WORD_START.match(text) is not None
+def _may_be_answer(before: str, text: str, behind: str) -> bool:
+    """Whether a text that was found in the joined tokens can be the answer, by what stands around it.
+
+    Not before the end of the reasoning; not from inside a word (it is another one); and not from inside a run of
+    U+FFFD, which stands for lost bytes as well as for itself. Of the text, its two ends are enough.
+    """
+    if ends_reasoning(behind) or (_WORD_END.search(before) and _WORD_START.match(text)):
+        return False
+    return not (
+        (text.startswith(REPLACEMENT) and before.endswith(REPLACEMENT))
+        or (text.endswith(REPLACEMENT) and behind.startswith(REPLACEMENT))
+    )
 
 
 def _last_occurrence(joined: str, text: str) -> int | None:
-    """Where the text begins in the joined tokens: the last place, as reasoning and the like stand before the answer.
-
-    None where the place found cannot be the answer: before the end of the reasoning, or starting inside a word.
-    """
+    """Where the text begins in the joined tokens: the last place, as reasoning and the like stand before the answer."""
     if not text:
         return len(joined)
     offset = joined.rfind(text)
-    if offset < 0 or ends_reasoning(joined[offset + len(text) :]) or _cuts_word(joined[:offset][-1:], text[:1]):
+    if offset < 0:
         return None
-    return offset
+    return offset if _may_be_answer(joined[max(offset - 1, 0) : offset], text, joined[offset + len(text) :]) else None
 
 
 # Each attempt takes the joined tokens and the text, and returns where the tokens begin in the text (negative for
@@ -348,12 +355,10 @@ def _substring(joined: bytes, data: bytes) -> _Place | None:
     offset = joined.rfind(data)
     if offset < 0:
         return None
-    behind, before = joined[offset + len(data) :], joined[:offset][-1:]
-    if ends_reasoning(behind.decode("utf-8", "replace")) or (
-        before.isascii() and _cuts_word(before.decode(), data[:1].decode("ascii", "replace"))
-    ):
-        return None
-    return -offset, 0, len(data)
+    before, behind = joined[max(offset - 4, 0) : offset], joined[offset + len(data) :]
+    text = data if len(data) < 8 else data[:4] + data[-4:]
+    shown = (part.decode("utf-8", "replace") for part in (before, text, behind))
+    return (-offset, 0, len(data)) if _may_be_answer(*shown) else None
 
 
 def _partial(joined: bytes, data: bytes) -> _Place | None:
