@@ -13,6 +13,7 @@ class Recorder(BaseCallbackHandler):
 
     def __init__(self) -> None:
         self.chunks: list[Any] = []  # the `chunk` of each on_llm_new_token, None where the integration passes none
+        self.infos: list[dict[str, Any]] = []  # their generation_info, as it was when the callback came
         self.token_kwargs: list[dict[str, Any]] = []
         self.ends: list[Any] = []
         self.errors: list[BaseException] = []
@@ -22,6 +23,7 @@ class Recorder(BaseCallbackHandler):
 
     def on_llm_new_token(self, token: Any, *, chunk: Any = None, **kwargs: Any) -> None:
         self.chunks.append(chunk)
+        self.infos.append(dict((chunk.generation_info if chunk is not None else None) or {}))
         self.token_kwargs.append(kwargs)
 
     def on_llm_end(self, response: Any, **kwargs: Any) -> None:
@@ -40,8 +42,7 @@ class Recorder(BaseCallbackHandler):
     @property
     def streamed(self) -> list[Any]:
         """The `logprobs` of the chunks that carry some, in order."""
-        infos = [(chunk.generation_info or {}) for chunk in self.chunks if chunk is not None]
-        return [info["logprobs"] for info in infos if info.get("logprobs") is not None]
+        return [info["logprobs"] for info in self.infos if info.get("logprobs") is not None]
 
     @property
     def streamed_entries(self) -> list[Any]:

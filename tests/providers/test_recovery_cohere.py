@@ -88,6 +88,28 @@ def test_streaming_v3_hands_every_token_to_the_callbacks(wire: WireServer, patch
     assert recorder.streamed_entries == ENTRIES
 
 
+def test_what_a_callback_calls_itself_is_not_mixed_in(wire: WireServer, patched: None) -> None:
+    model = chat(wire)
+
+    class Curious(Recorder):
+        """Asks the SDK something else with every token."""
+
+        raise_error = True
+
+        def on_llm_new_token(self, token: Any, **kwargs: Any) -> None:
+            super().on_llm_new_token(token, **kwargs)
+            question = [{"role": "user", "content": "hi"}]
+            assert len(list(model.client.v2.chat_stream(model="m", messages=question, logprobs=True))) > 2
+
+    recorder = Curious()
+    for _ in model.stream_events("hi", {"callbacks": [recorder]}, version="v3"):
+        pass
+    assert not recorder.errors
+    assert len(recorder.chunks) == 2
+    # The stream itself did not ask.
+    assert [chunk.generation_info for chunk in recorder.chunks] == [None, None]
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_unpatched_they_are_dropped(wire: WireServer, path: str) -> None:
     recorder, got = run(chat(wire), path, logprobs=True)

@@ -14,6 +14,10 @@ from langchain_logprobs.recovery import recover_dropped_logprobs
 nvidia = pytest.importorskip("langchain_nvidia_ai_endpoints")
 
 
+# From 1.5 on the integration reports its use over the network, unless it is told not to.
+QUIET = {"usage_telemetry_enabled": False} if "usage_telemetry_enabled" in nvidia.ChatNVIDIA.model_fields else {}
+
+
 def entry(token: str, logprob: float) -> dict[str, Any]:
     top = [{"token": token, "logprob": logprob, "bytes": list(token.encode())}]
     return {**top[0], "top_logprobs": top}
@@ -80,9 +84,7 @@ def patched() -> Iterator[None]:
 
 
 def chat(wire: WireServer, cls: Any = None) -> Any:
-    model = (cls or nvidia.ChatNVIDIA)(
-        base_url=wire.url + "/v1", model="m", api_key="unused", usage_telemetry_enabled=False
-    )
+    model = (cls or nvidia.ChatNVIDIA)(base_url=wire.url + "/v1", model="m", api_key="unused", **QUIET)
     return model.bind(logprobs=True, top_logprobs=1)
 
 
@@ -125,7 +127,7 @@ def test_what_else_the_call_gives_is_as_before(wire: WireServer, path: str) -> N
 
 @pytest.mark.parametrize("path", PATHS)
 def test_the_llm_class(wire: WireServer, patched: None, path: str) -> None:
-    model = nvidia.NVIDIA(base_url=wire.url + "/v1", model="m", api_key="unused", usage_telemetry_enabled=False)
+    model = nvidia.NVIDIA(base_url=wire.url + "/v1", model="m", api_key="unused", **QUIET)
     recorder, got = run(model.bind(logprobs=1), path)
     assert got == "Hello world"
     assert recorder.end_info["logprobs"] == LISTS
@@ -136,7 +138,7 @@ def test_the_llm_class_with_several_prompts(wire: WireServer, patched: None) -> 
     none = {"id": "c", "choices": [{"index": 0, "text": "no logprobs", "logprobs": None}]}
     some = {"id": "c", "choices": [{"index": 0, "text": "Hello world", "logprobs": LISTS}]}
     wire.answer("/v1/completions", json_body(none), json_body(some))
-    model = nvidia.NVIDIA(base_url=wire.url + "/v1", model="m", api_key="unused", usage_telemetry_enabled=False)
+    model = nvidia.NVIDIA(base_url=wire.url + "/v1", model="m", api_key="unused", **QUIET)
     result = model.generate(["a", "b"], logprobs=1)
     assert [(each.text, each.generation_info) for (each,) in result.generations] == [
         ("no logprobs", None),
@@ -183,7 +185,8 @@ def test_an_upstream_that_keeps_them_is_not_doubled(
     monkeypatch.setattr(nvidia.ChatNVIDIA, "_process_stream_chunk", chunking)
     undo = recover_dropped_logprobs("nvidia")
     try:
-        _, got = run(chat(wire), path)
+        recorder, got = run(chat(wire), path)
     finally:
         undo()
     assert got.response_metadata["logprobs"] == {"content": ENTRIES}
+    assert "logprobs" not in recorder.end_info  # nothing added beside the integration's own

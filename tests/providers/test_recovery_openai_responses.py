@@ -324,10 +324,11 @@ def test_an_upstream_that_keeps_the_deltas_is_not_doubled(wire: WireServer, monk
     monkeypatch.setattr(base, "_convert_responses_chunk_to_generation_chunk", converting)
     undo = recover_dropped_logprobs("openai_responses")
     try:
-        _, got = run(chat(wire), "stream")
+        recorder, got = run(chat(wire), "stream")
     finally:
         undo()
     assert got.response_metadata["logprobs"] == {"content": STREAMED}
+    assert not recorder.streamed  # nothing added beside the integration's own
 
 
 def test_the_answer_survives_a_failure_in_the_patch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import logging
 import subprocess
@@ -166,6 +167,18 @@ def test_without_names_only_what_is_installed_is_patched(
 def test_the_hint_for_a_model_class() -> None:
     assert dropped_by("ChatGoogleGenerativeAI") == "google_genai"
     assert dropped_by("ChatAnthropic") is None
+
+
+def test_no_hint_for_what_is_recovered_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    from langchain_logprobs import recovery
+
+    each = dataclasses.replace(patch(ChatModel, "answer"), models=frozenset({"ChatModel"}))
+    monkeypatch.setattr(recovery, "_PATCHES", {"stand_in": each})
+    assert dropped_by("ChatModel") == "stand_in"
+    undo = recover_dropped_logprobs()
+    assert dropped_by("ChatModel") is None
+    undo()
+    assert dropped_by("ChatModel") == "stand_in"
 
 
 def test_importing_it_imports_no_integration() -> None:

@@ -77,7 +77,8 @@ def dropped_by(model_class: str) -> str | None:
             passes to `on_chat_model_start` as `serialized["id"]`.
 
     Returns:
-        What to pass to `recover_dropped_logprobs`, or None where there is no patch for this class. For a class with
-        several ways to the model (`ChatOpenAI`) it helps only on the one that drops logprobs.
+        What to pass to `recover_dropped_logprobs`, or None where there is no patch for this class or it is on already.
+        For a class with several ways to the model (`ChatOpenAI`) it helps only on the one that drops logprobs.
     """
-    return next((name for name, patch in _PATCHES.items() if model_class in patch.models), None)
+    fitting = (name for name, patch in _PATCHES.items() if model_class in patch.models and not _patching.is_on(patch))
+    return next(fitting, None)

@@ -143,6 +143,11 @@ def apply(patch: Patch) -> bool:
         return True
 
 
+def is_on(patch: Patch) -> bool:
+    """Whether a patch is applied."""
+    return patch.integration in _applied
+
+
 def release(patch: Patch) -> None:
     """Take a patch off if this was its last caller."""
     with _lock:

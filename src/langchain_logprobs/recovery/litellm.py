@@ -46,7 +46,7 @@ def _of_choice(choice: Any) -> Any:
 PATCH = Patch(
     integration="litellm",
     distribution="langchain-litellm",
-    first="0.6",
+    first="0.8",
     below="0.12",
     replacements=_replacements,
     models=frozenset({"ChatLiteLLM", "ChatLiteLLMRouter"}),

@@ -42,7 +42,7 @@ def _collect_from_result(text: str, model: Any, result: dict[str, Any], /) -> No
 PATCH = Patch(
     integration="nvidia",
     distribution="langchain-nvidia-ai-endpoints",
-    first="1.5",
+    first="1.4.3",
     below="1.6",
     replacements=_replacements,
     models=frozenset({"ChatNVIDIA", "ChatNVIDIADynamo", "NVIDIA"}),

@@ -79,7 +79,7 @@ def _aaggregates(original: Callable[..., Any]) -> Callable[..., Any]:
 PATCH = Patch(
     integration="ollama",
     distribution="langchain-ollama",
-    first="1.0.1",
+    first="1.1",
     below="1.2",
     replacements=_replacements,
     models=frozenset({"ChatOllama", "OllamaLLM"}),
