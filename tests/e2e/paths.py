@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -143,6 +143,11 @@ async def closing(model: ChatOpenAI | OpenAI, work: Awaitable[T]) -> T:
         return await work
     finally:
         await model.async_client._client.close()
+
+
+async def collect(parts: AsyncIterator[T]) -> list[T]:
+    """Take all of a stream."""
+    return [part async for part in parts]
 
 
 async def opened(parts: Any) -> Any:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import select
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -83,11 +85,15 @@ class RecordingProxy:
         self._server.server_close()
         self._thread.join()
 
-    def pass_on(self, exchange: Exchange, method: str, headers: dict[str, str], body: bytes) -> Iterator[bytes]:
+    def pass_on(
+        self, exchange: Exchange, method: str, headers: dict[str, str], body: bytes, client: socket.socket
+    ) -> Iterator[bytes]:
         """Ask the server; the answer's pieces, as they come. `exchange` has status and type after the first `next`."""
         connection = http.client.HTTPConnection(*self._upstream, timeout=300)
+        done = threading.Event()
         try:
             connection.request(method, exchange.path, body, headers)
+            threading.Thread(target=_hang_up, args=(client, connection.sock, done), daemon=True).start()
             response = connection.getresponse()
             exchange.status = response.status
             exchange.content_type = response.headers.get("Content-Type", "")
@@ -96,7 +102,18 @@ class RecordingProxy:
                 exchange.body += piece
                 yield piece
         finally:
+            done.set()
             connection.close()
+
+
+def _hang_up(client: socket.socket, server: socket.socket, done: threading.Event) -> None:
+    """Leave the server when the client leaves us, also while there is nothing to pass on: it works for nobody then."""
+    while not done.wait(0.05):
+        with suppress(OSError, ValueError):  # ValueError: closed meanwhile
+            gone = select.select([client], [], [], 0)[0] and not client.recv(1, socket.MSG_PEEK)
+            if gone:
+                server.shutdown(socket.SHUT_RDWR)
+                return
 
 
 class _Server(ThreadingHTTPServer):
@@ -116,7 +133,7 @@ def _handler(proxy: RecordingProxy) -> type[BaseHTTPRequestHandler]:
             exchange = Exchange(self.path, json.loads(body) if body else None)
             proxy.exchanges.append(exchange)
             headers = {"Content-Type": "application/json", "Connection": "close"}
-            pieces = proxy.pass_on(exchange, self.command, headers, body)
+            pieces = proxy.pass_on(exchange, self.command, headers, body, self.connection)
             try:
                 next(pieces)
                 self.send_response(exchange.status or 502)
@@ -131,7 +148,7 @@ def _handler(proxy: RecordingProxy) -> type[BaseHTTPRequestHandler]:
                 # The server died or the client went away: the other side sees a connection that ends too early.
                 self.close_connection = True
                 with suppress(OSError):
-                    self.connection.shutdown(2)
+                    self.connection.shutdown(socket.SHUT_RDWR)
             finally:
                 pieces.close()
 

@@ -35,7 +35,7 @@ LONG = {"max_tokens": 1500, "extra_body": {"ignore_eos": True}}  # so long that 
 # rest for its own trace, a graph lets its node finish. So this answer has an end.
 SHORT = {"max_tokens": 64, "extra_body": {"ignore_eos": True}}
 CLIENT_TIMEOUT = 3.0
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 STREAMED = [name for name, path in PATHS.items() if path.streamed]
 ASYNCHRONOUS = [name for name, path in PATHS.items() if path.asynchronous]

@@ -1,0 +1,138 @@
+"""A backend that is down, or that takes a connection and never answers: the chain does not notice.
+
+The claim is about wall time: with the handler and a faulty backend a chain takes at most 5 % longer than without a
+handler. Runs with and without alternate, so that a busy machine slows both, and the medians of the pairs are compared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from langchain_core.runnables import RunnableConfig
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from paths import GIVEN, chain, chat_model, closing, collect
+from processes import free_ports
+from tracing import Traced
+from wire import WireServer, sse
+
+TOKENS = 60
+PAUSE = 0.01  # between two tokens: 100 a second is a usual speed
+PAIRS = 15
+ALLOWED = 1.05
+EXPORT_TIMEOUT = 2  # seconds; by default the exporters try for 10
+
+
+def answer() -> Any:
+    def event(delta: dict[str, Any], logprobs: Any = None, finish: str | None = None) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+        return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+
+    tops = [{"token": f" w{rank}", "logprob": -0.5 - rank, "bytes": None} for rank in range(5)]
+    entry = {"token": " word", "logprob": -0.4, "bytes": None, "top_logprobs": tops}
+    tokens = [event({"content": " word"}, {"content": [entry]}) for _ in range(TOKENS)]
+    return sse([*tokens, event({}, finish="stop")], pause=PAUSE)
+
+
+@pytest.fixture(scope="module")
+def model_url() -> Iterator[str]:
+    with WireServer() as server:
+        server.answer("/v1/chat/completions", answer())
+        yield server.url
+
+
+@contextmanager
+def refusing() -> Iterator[int]:
+    """A port that nobody listens on."""
+    yield free_ports(1)[0]
+
+
+@contextmanager
+def hanging() -> Iterator[int]:
+    """A port that takes every connection and never answers."""
+    stopped = threading.Event()
+    taken = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+
+        def take() -> None:
+            while not stopped.is_set():
+                try:
+                    taken.append(server.accept()[0])
+                except TimeoutError:
+                    continue
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            stopped.set()
+            thread.join()
+            for each in taken:
+                each.close()
+
+
+def exporter(protocol: str, port: int) -> SpanExporter:
+    if protocol == "http":
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+
+        return HttpExporter(endpoint=f"http://127.0.0.1:{port}/v1/traces", timeout=EXPORT_TIMEOUT)
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+
+    return GrpcExporter(endpoint=f"http://127.0.0.1:{port}", insecure=True, timeout=EXPORT_TIMEOUT)
+
+
+def seconds(call: Callable[[RunnableConfig], Any], config: RunnableConfig) -> float:
+    started = time.perf_counter()
+    call(config)
+    return time.perf_counter() - started
+
+
+def slowdown(call: Callable[[RunnableConfig], Any], config: RunnableConfig) -> float:
+    """How many times longer a call takes with this config than with none: the median over pairs of neighbours."""
+    call({})
+    call(config)
+    ratios = []
+    for index in range(PAIRS):
+        if index % 2:  # neither of the two is always the first
+            with_handler = seconds(call, config)
+            without = seconds(call, {})
+        else:
+            without = seconds(call, {})
+            with_handler = seconds(call, config)
+        ratios.append(with_handler / without)
+    return statistics.median(ratios)
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+@pytest.mark.parametrize("fault", [refusing, hanging])
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_chain_does_not_notice(
+    mode: str, fault: Callable[[], Any], protocol: str, model_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stream(config: RunnableConfig) -> None:
+        parts = list(chain(chat_model(model_url)).stream(GIVEN, config))
+        assert "".join(parts) == " word" * TOKENS
+
+    def stream_async(config: RunnableConfig) -> None:
+        model = chat_model(model_url)
+        parts = asyncio.run(closing(model, collect(chain(model).astream(GIVEN, config))))
+        assert "".join(parts) == " word" * TOKENS
+
+    with fault() as port:
+        # Exported every 0.1 s, so that exports fail while the chain runs and not only afterwards.
+        processor = BatchSpanProcessor(exporter(protocol, port), schedule_delay_millis=100)
+        with Traced(processors=[processor]) as traced:
+            ratio = slowdown(stream if mode == "sync" else stream_async, traced.config)
+            assert traced.handler.open_runs == 0
+            assert len(traced.calls) == PAIRS + 1
+    assert ratio <= ALLOWED
+    assert not [record for record in caplog.records if record.name.startswith("langchain_logprobs")]
