@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.style import Style
 
 from langchain_logprobs import LogprobsCallbackHandler
-from langchain_logprobs.view.model import SpanData
+from langchain_logprobs.view.model import EventData, SpanData
 from langchain_logprobs.view.pen import Pen, decimal, screen_theme
 from langchain_logprobs.view.shading import BANDS, CENSORED, band_of, printable, token_text
 from langchain_logprobs.view.terminal import TraceView, print_traces
@@ -173,6 +173,21 @@ def test_no_logprobs_is_a_state_of_its_own(status: str, said: str) -> None:
     assert said in text
     assert "probability" not in text, "no legend where nothing is shaded"
     assert "confidence" not in text
+
+
+def test_a_partial_answer_says_so() -> None:
+    text = draw(call(ANSWER | {"logprobs.status": "partial", "logprobs.status.reason": "cancelled"}))
+    assert "only a part of the logprobs was recorded (cancelled)" in text
+    assert "‹the›" in text
+
+
+def test_several_choices_and_a_reasoning_text_are_told() -> None:
+    events = tuple(
+        EventData("logprobs.choice", 0, {"logprobs.confidence.score": score} if score else {}) for score in (0.9, None)
+    )
+    text = draw(call(ANSWER | {"logprobs.reasoning.mean": -0.25}, events=events))
+    assert "choices .90 · unknown" in text
+    assert "reasoning mean -0.250 nats, not in these numbers" in text
 
 
 def test_certain_answers_say_so() -> None:
@@ -425,6 +440,7 @@ def test_printable_text_keeps_scripts_and_emoji_whole() -> None:
     assert printable("a\nb", keep_lines=True) == "a\nb"
     assert printable("a\nb\x7f") == "a⏎b␡"
     assert token_text(" a ", show_space=False) == "a"
+    assert token_text(" " * 100, show_space=False) == "␣" * 31 + "…"
 
 
 def test_a_trace_can_be_printed_by_any_console() -> None:

@@ -73,6 +73,7 @@ class Answer:
         reason: Why it is not `recorded`; None where not known.
         tokens: The recorded tokens, in order.
         omitted: How many tokens at the end a budget left out.
+        choices: Where the call gave several answers, exp(mean logprob) of each; the tokens are those of the first.
         fields: The values of a structured answer, in order.
         field_count: How many values it has; more than `fields` where a setting left out the most certain ones.
         field_status: What became of the search for values; None where the answer was not looked at as JSON.
@@ -83,6 +84,7 @@ class Answer:
     reason: str | None
     tokens: tuple[Token, ...]
     omitted: int
+    choices: tuple[float | None, ...]
     fields: tuple[Field, ...]
     field_count: int
     field_status: str | None
@@ -114,12 +116,17 @@ class Answer:
         return _find_json(self.text)
 
 
-def read_answer(attributes: Mapping[str, Any], stretches: Iterable[Mapping[str, Any]] = ()) -> Answer:
+def read_answer(
+    attributes: Mapping[str, Any],
+    stretches: Iterable[Mapping[str, Any]] = (),
+    choices: Iterable[Mapping[str, Any]] = (),
+) -> Answer:
     """Read a model call.
 
     Args:
         attributes: The attributes of its span.
         stretches: The attributes of its `logprobs.low_confidence` events.
+        choices: The attributes of its `logprobs.choice` events.
 
     Returns:
         The answer; without tokens where none were recorded.
@@ -133,6 +140,7 @@ def read_answer(attributes: Mapping[str, Any], stretches: Iterable[Mapping[str, 
         reason=string(attributes, names.STATUS_REASON),
         tokens=tuple(_join_split_characters(tokens)),
         omitted=0 if recorded is None else max(0, int(count) - int(recorded)),
+        choices=tuple(number(choice, names.CONFIDENCE) for choice in choices),
         fields=fields,
         field_count=int(number(attributes, names.FIELD_COUNT) or len(fields)),
         field_status=string(attributes, names.FIELD_STATUS),

@@ -12,6 +12,7 @@ from langchain_logprobs.view.answer import Answer, number, read_answer, string
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
+_READ_EVENTS = (names.LOW_CONFIDENCE_EVENT, names.CHOICE_EVENT)
 _MODEL_CALLS = frozenset({"chat", "text_completion", "generate_content"})
 
 
@@ -132,14 +133,13 @@ def _node(span: SpanData, children: tuple[Node, ...]) -> Node:
     return Node(
         span=span,
         children=children,
-        answer=read_answer(attributes, [event.attributes for event in span.events if _is_stretch(event)])
-        if is_call
-        else None,
+        answer=_answer(span) if is_call else None,
         level=string(attributes, names.LEVEL),
         confidence=number(attributes, names.CONFIDENCE),
         calls=None if is_call or calls is None else int(calls),
     )
 
 
-def _is_stretch(event: EventData) -> bool:
-    return event.name == names.LOW_CONFIDENCE_EVENT
+def _answer(span: SpanData) -> Answer:
+    named = {name: [event.attributes for event in span.events if event.name == name] for name in _READ_EVENTS}
+    return read_answer(span.attributes, *named.values())

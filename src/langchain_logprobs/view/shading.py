@@ -17,6 +17,9 @@ NOT_RECORDED = "■"
 """Stands for a token whose text was not recorded."""
 
 
+_LISTED_LENGTH = 32  # a token can be a hundred spaces
+
+
 @dataclass(frozen=True, slots=True)
 class Band:
     """One step of the scale.
@@ -110,7 +113,8 @@ def token_text(text: str | None, *, show_space: bool) -> str:
         return NO_TEXT
     visible = printable(text)
     if not visible.strip(" "):
-        return visible.replace(" ", "␣")
-    if show_space and visible.startswith(" "):
-        return "␣" + visible[1:]
-    return visible.strip(" ")
+        visible = visible.replace(" ", "␣")
+    elif show_space and visible.startswith(" "):
+        visible = "␣" + visible[1:]
+    visible = visible.strip(" ")
+    return visible if len(visible) <= _LISTED_LENGTH else visible[: _LISTED_LENGTH - 1] + "…"
