@@ -16,7 +16,7 @@ from langchain_logprobs.view.pen import Pen, decimal
 from langchain_logprobs.view.shading import BANDS, LIST_BELOW, band_of, printable, token_text
 
 LISTED = 5
-"""Tokens in that list."""
+"""Tokens of an answer that are listed as its least certain ones."""
 
 _LISTED_ALTERNATIVES = 3
 _JSON_LINES = 200
