@@ -21,7 +21,7 @@ from answer import CHUNKS, MESSAGES, METADATA, PARAMS, TOKENS, StreamingModel, r
 from contenders import PEERS, AppendOnly, Contender, OursEverything, Provider, installed, versions
 from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
 
-Drive = Callable[[Contender], Awaitable[float]]
+Drive = Callable[[Contender], Awaitable[None]]
 
 MAX_TIMES_FLOOR = 3.0
 """Ours with everything recorded, the ending included, driven directly, as a multiple of the append-only floor."""
@@ -33,38 +33,30 @@ _RESULT = result()
 _MODEL = StreamingModel()
 
 
-async def direct_sync(contender: Contender) -> float:
-    start = time.perf_counter()
+async def direct_sync(contender: Contender) -> None:
     manager = CallbackManager.configure(contender.callbacks, inheritable_metadata=METADATA)
     (run,) = manager.on_chat_model_start(_SERIALIZED, [MESSAGES], **_START)
     for token, chunk in _PIECES:
         run.on_llm_new_token(token, chunk=chunk)
     run.on_llm_end(_RESULT)
-    return time.perf_counter() - start
 
 
-async def direct_async(contender: Contender) -> float:
-    start = time.perf_counter()
+async def direct_async(contender: Contender) -> None:
     manager = AsyncCallbackManager.configure(contender.callbacks, inheritable_metadata=METADATA)
     (run,) = await manager.on_chat_model_start(_SERIALIZED, [MESSAGES], **_START)
     for token, chunk in _PIECES:
         await run.on_llm_new_token(token, chunk=chunk)
     await run.on_llm_end(_RESULT)
-    return time.perf_counter() - start
 
 
-async def streamed_sync(contender: Contender) -> float:
-    start = time.perf_counter()
+async def streamed_sync(contender: Contender) -> None:
     for _ in _MODEL.stream(MESSAGES, {"callbacks": contender.callbacks}):
         pass
-    return time.perf_counter() - start
 
 
-async def streamed_async(contender: Contender) -> float:
-    start = time.perf_counter()
+async def streamed_async(contender: Contender) -> None:
     async for _ in _MODEL.astream(MESSAGES, {"callbacks": contender.callbacks}):
         pass
-    return time.perf_counter() - start
 
 
 DRIVES: dict[str, Drive] = {
@@ -113,7 +105,7 @@ def run(*, quick: bool, only: list[str] | None = None, peers: bool = True) -> di
 async def _measure(
     drive: Drive, contenders: list[tuple[Contender, Provider]], rounds: int, peer_every: int
 ) -> dict[str, Any]:
-    times: dict[str, list[float]] = {contender.name: [] for contender, _ in contenders}
+    times: dict[str, list[tuple[float, float]]] = {contender.name: [] for contender, _ in contenders}
     for number in range(-1, rounds):  # round -1 warms up
         shift = number % len(contenders)
         for contender, provider in contenders[shift:] + contenders[:shift]:
@@ -124,15 +116,25 @@ async def _measure(
             # What a round before left behind must not be collected in this one. The collector stays on: its runs,
             # which our tuples set off, are part of the price.
             gc.collect()
-            seconds = await drive(contender)
+            wall, cpu = time.perf_counter(), time.process_time()
+            await drive(contender)
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             contender.switch_off()
             if contender.traces and provider.counter.ended == before:
                 raise RuntimeError(f"{contender.name} wrote no span: its numbers would mean nothing")
             if number >= 0:
-                times[contender.name].append(seconds)
+                times[contender.name].append((wall, cpu))
+    return {name: _summary(taken) for name, taken in times.items()}
+
+
+def _summary(taken: list[tuple[float, float]]) -> dict[str, float]:
+    walls, cpus = zip(*taken, strict=True)
     return {
-        name: {"min": min(taken), "median": statistics.median(taken), "rounds": len(taken)}
-        for name, taken in times.items()
+        "min": min(walls),
+        "median": statistics.median(walls),
+        "min_cpu": min(cpus),
+        "median_cpu": statistics.median(cpus),
+        "rounds": len(taken),
     }
 
 

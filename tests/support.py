@@ -1,4 +1,4 @@
-"""What the tests share: a traced handler, answers in OpenAI's form, and a model that is all callbacks and no network."""
+"""What the tests share: a traced handler, answers in OpenAI's form, and a model that needs no network."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation, GenerationChunk, LLMResult
 from pydantic import BaseModel, ConfigDict
 
-from langchain_logprobs.formats import FORMATS, Reading, is_container, read_container, size_of
+from langchain_logprobs.formats import FORMATS, Reading, is_container, openai_chat, read_container, size_of
 from langchain_logprobs.formats.locate import find_container, read_logprobs
 from langchain_logprobs.tokens import Alternative, TokenLogprob
 
@@ -549,6 +549,27 @@ def test_a_stream_that_changes_its_format_keeps_every_token_and_the_first_source
     assert pairs(reading.tokens) == [pair for row in ROWS for pair in row.tokens]
     assert reading.malformed == sum(row.malformed for row in ROWS)
     assert reading.source == CHAT
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_only_content_is_all_of_a_container_or_nothing(row: Row) -> None:
+    entries = openai_chat.only_content(row.container)
+    if entries is not None:
+        alone = read({"content": entries})
+        assert (alone.tokens, alone.malformed) == (read(row.container).tokens, row.malformed)
+        assert row.reasoning == []
+
+
+def test_only_content_of_a_chunk() -> None:
+    assert openai_chat.only_content({"content": [HELLO], "refusal": None}) == [HELLO]
+    assert openai_chat.only_content({"content": None}) == []
+    for other in (
+        {"content": "Hello"},
+        {"content": [], "refusal": [HELLO]},
+        {"tokens": ["a"]},
+        {"logprobs_result": []},
+    ):
+        assert openai_chat.only_content(other) is None
 
 
 def test_the_first_problem_is_kept() -> None:

@@ -396,7 +396,7 @@ def test_the_status_of_an_answer_without_logprobs(wire, logprobs: Any, asked: bo
 @pytest.mark.parametrize(
     "container",
     [
-        "text", True, [1, 2], {"content": "text"}, {"content": {"a": 1}}, {"alien": []}, [[]], {"tokens": 5},
+        "text", [1, 2], {"content": "text"}, {"content": {"a": 1}}, {"alien": []}, [[]], {"tokens": 5},
         {"content": [None, 3, "x", [], {}]}, {"token_logprobs": "x", "tokens": ["a"]},
     ],
 )  # fmt: skip

@@ -27,12 +27,12 @@ class Chunk(NamedTuple):
     Attributes:
         time: Their arrival (nanoseconds since the epoch).
         start: Index of the first of them in the answer's tokens.
-        count: How many they are, at least 1.
+        token_count: How many they are, at least 1.
     """
 
     time: int
     start: int
-    count: int
+    token_count: int
 
 
 @dataclass(slots=True)

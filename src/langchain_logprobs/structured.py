@@ -38,12 +38,12 @@ class Structure(NamedTuple):
 
     Attributes:
         status: What became of the search for them (a FieldStatus).
-        count: How many values the document has.
+        value_count: How many values the document has.
         rows: Those that have a confidence, in the order of the document.
     """
 
     status: str
-    count: int
+    value_count: int
     rows: list[Row]
 
 

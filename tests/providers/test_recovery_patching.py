@@ -7,6 +7,7 @@ import inspect
 import logging
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -179,6 +180,14 @@ def test_no_hint_for_what_is_recovered_already(monkeypatch: pytest.MonkeyPatch) 
     assert dropped_by("ChatModel") is None
     undo()
     assert dropped_by("ChatModel") == "stand_in"
+
+
+def test_the_documentation_names_the_tested_versions() -> None:
+    from langchain_logprobs import recovery
+
+    documentation = (Path(__file__).parents[2] / "docs" / "recovery.md").read_text(encoding="utf-8")
+    rows = [f"| `{name}` | {each.distribution} {each.versions} |" for name, each in recovery._PATCHES.items()]
+    assert [row for row in rows if row not in documentation] == []
 
 
 def test_importing_it_imports_no_integration() -> None:

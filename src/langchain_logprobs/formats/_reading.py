@@ -135,7 +135,7 @@ def read_entries(entries: Sequence[Any], tokens: list[TokenLogprob], into: Readi
 
 def read_alternatives(tops: object, into: Reading) -> tuple[Alternative, ...]:
     """Return the alternatives of one position from a list of entries or a `{token: logprob}` dict."""
-    if isinstance(tops, list):
+    if isinstance(tops, list) and tops and type(tops[0]) is dict:
         # The common case in one go: there are five times as many alternatives as tokens. If any is missing in what it
         # kept, or it stumbled, something is unusual, and all are read again with care.
         try:

@@ -56,10 +56,12 @@ def only_content(container: Any) -> list[Any] | None:
 
     The chunks of one answer nearly always do, and then they can be read as one.
     """
-    if type(container) is not dict or len(container) != 1 + ("refusal" in container):
+    if type(container) is not dict or "content" not in container or len(container) != 1 + ("refusal" in container):
         return None
-    content = container.get("content") or []
-    return content if type(content) is list and container.get("refusal") is None else None
+    content = container["content"]
+    if container.get("refusal") is not None:
+        return None
+    return [] if content is None else content if type(content) is list else None
 
 
 def _is_chat(fields: Mapping[str, Any]) -> bool:

@@ -85,7 +85,7 @@ def fields(structure: Structure | None, most: int, *, capture_text: bool) -> Ite
     rows = least_certain(structure.rows, most)
     if not rows:
         return
-    yield names.FIELD_COUNT, structure.count
+    yield names.FIELD_COUNT, structure.value_count
     yield names.FIELD_PATHS, clean_all([row.path for row in rows])
     yield names.FIELD_CONFIDENCES, [row.confidence for row in rows]
     yield names.FIELD_MIN_PROBABILITIES, [row.min_probability for row in rows]

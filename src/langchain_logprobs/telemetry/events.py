@@ -46,7 +46,7 @@ def chunk_events(
         first = group * len(chunks) // count
         last = (group + 1) * len(chunks) // count - 1
         start = chunks[first].start
-        end = chunks[last].start + chunks[last].count
+        end = chunks[last].start + chunks[last].token_count
         recorded: dict[str, Any] = {
             names.CHUNK_INDEX: first,
             names.TOKEN_START: start,

@@ -1,0 +1,69 @@
+"""Fills the generated parts of the documentation from the code: `python docs/generate.py`.
+
+A part stands between `<!-- generated: NAME -->` and `<!-- end -->`. With `--check` nothing is written, and the exit
+status says whether anything is stale.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, get_args, get_origin, get_type_hints
+
+from langchain_logprobs import Settings
+from langchain_logprobs.settings import ENV_PREFIX
+from langchain_logprobs.telemetry import names
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", ROOT / "docs" / "telemetry.md"]
+_PART = re.compile(r"(<!-- generated: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def settings_table() -> str:
+    """Return the Markdown table of the settings."""
+    hints = get_type_hints(Settings)
+    rows = ["| setting | default | allowed | meaning |", "| --- | --- | --- | --- |"]
+    for item in dataclasses.fields(Settings):
+        hint, bounds = hints[item.name], item.metadata.get("range")
+        if get_origin(hint) is Literal:
+            allowed = ", ".join(f"`{value}`" for value in get_args(hint))
+        else:
+            allowed = "true, false" if bounds is None else f"{bounds[0]:g} to {bounds[1]:g}"
+        rows.append(f"| `{item.name}` | `{item.default}` | {allowed} | {item.metadata['doc']} |")
+    return "\n".join([*rows, "", f"As an environment variable each is `{ENV_PREFIX}` and its name in capitals."])
+
+
+def part(name: str) -> str:
+    """Return one generated part."""
+    makers: dict[str, Callable[[], str]] = {"settings": settings_table}
+    for group in dict.fromkeys(item.group for item in names.DOCUMENTED):
+        makers[group.replace(".", " ")] = lambda group=group: names.document(group)  # type: ignore[misc]
+    return makers[name]()
+
+
+def render(page: str) -> str:
+    """Return a page with its generated parts made anew."""
+    return _PART.sub(lambda match: f"{match[1]}{part(match[2])}\n{match[3]}", page)
+
+
+def main() -> int:
+    """Write the pages, or check them."""
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for path in PAGES:
+        page = path.read_text(encoding="utf-8")
+        fresh = render(page)
+        if fresh != page:
+            stale.append(path.name)
+            if not check:
+                path.write_text(fresh, encoding="utf-8")
+    if stale:
+        print(f"{'stale' if check else 'written'}: {', '.join(stale)}")  # noqa: T201
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
