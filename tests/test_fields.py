@@ -178,6 +178,11 @@ class TestForeignTokens:
             None,
         )
 
+    def test_white_space_without_tokens_at_the_cut(self) -> None:
+        report = field_confidences(tokens_of(["0", -0.1], ['"', -0.1]), '" ')
+        assert (report.status, report.alignment) == ("truncated", "stripped")
+        assert report[""].token_count == 0
+
 
 class TestNumbers:
     def test_container_is_the_union_of_its_values(self) -> None:

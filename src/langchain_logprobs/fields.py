@@ -213,8 +213,8 @@ class _Assignment:
         self.values = values
         self.logprobs = [usable_logprob(token.logprob) for token in tokens]
         starts, ends = alignment.starts, alignment.ends
-        # Outside of this part of the text no tokens are known (status partial).
-        self.known = (starts[0], ends[-1]) if alignment.status is AlignmentStatus.PARTIAL else (0, len(alignment.text))
+        # The tokens are known for this part of the text: not for all of it where it is aligned in part.
+        self.known = (starts[0], ends[-1]) if starts else (0, 0)
         node = SchemaNode.of(schema) if schema is not None else None
         self.nodes: list[SchemaNode | None] | None = [node] if node is not None else None
         self.encodings: dict[int, list[bytes]] = {}  # by the identity of the labels, as (True,) == (1,)
