@@ -6,6 +6,7 @@ import math
 import pytest
 from token_lists import VECTOR_C, joints, tokens_of
 
+from langchain_logprobs.alignment import align
 from langchain_logprobs.fields import FieldReport, FieldStatus, field_confidences
 
 
@@ -109,6 +110,13 @@ class TestWhatThePeersGetWrong:
         tokens = tokens_of(*([before, -0.9],) * bool(before), ['{"a":', -0.1], ["5", -0.5], ["}", -0.1],
                            *([behind, -0.9],) * bool(behind))  # fmt: skip
         check(tokens, {"/a": -0.5})
+
+    def test_fence_that_the_server_stripped(self) -> None:
+        tokens = tokens_of(["```", -9.0], ["json", -9.0], ['\n{"a":', -0.1], ["5", -0.5], ["}\n", -0.1], ["```", -9.0],
+                           ["<|im_end|>", -9.0])  # fmt: skip
+        report = check(tokens, {"/a": -0.5}, '{"a":5}')
+        assert report["/a"].token_start == 3
+        assert field_confidences(tokens, align(tokens, '{"a":5}')) == report
 
     def test_truncated(self) -> None:
         report = check(tokens_of(['{"a":', -0.1], ["1", -0.2], [',"b":"', -0.1], ["hel", -0.7]),
