@@ -1,10 +1,11 @@
 """Lets the tests of this folder import their helpers (`wire`, `recorder`): pytest's importlib mode does not.
 
-Not all integrations can be installed together, so each test skips itself where its package is missing. For an
-environment that was made from one of the requirements files here, `LOGPROBS_PROVIDERS_REQUIRED=requirements-X.txt`
-makes a failure of every skip for want of a package that the file lists.
+Not all integrations can be installed together, so each test skips itself where its package is missing. Each
+requirements file here makes one environment; in such a one, `LOGPROBS_PROVIDERS_REQUIRED=1` makes a failure of every
+skip for want of a package that the file lists.
 """
 
+import importlib.metadata
 import os
 import re
 import sys
@@ -23,8 +24,19 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 _MISSING = re.compile(r"could not import '([\w.]+)'")
 
 
-_FILE = os.environ.get("LOGPROBS_PROVIDERS_REQUIRED")
-_REQUIRED = frozenset(re.findall(r"^[\w-]+", (HERE / _FILE).read_text(), re.MULTILINE)) if _FILE else frozenset()
+def _listed(file: Path) -> list[str]:
+    return re.findall(r"^[\w-]+", file.read_text(), re.MULTILINE)
+
+
+def _installed_share(file: Path) -> float:
+    installed = {each.name.lower().replace("_", "-") for each in importlib.metadata.distributions()}
+    return sum(name in installed for name in _listed(file)) / len(_listed(file))
+
+
+_FILE = max(HERE.glob("requirements-*.txt"), key=_installed_share)
+"""The file that this environment was made from: of no other are so many packages installed."""
+
+_REQUIRED = frozenset(_listed(_FILE) if os.environ.get("LOGPROBS_PROVIDERS_REQUIRED") else ())
 
 
 def _fail_if_required(report: Any) -> Any:
@@ -32,7 +44,7 @@ def _fail_if_required(report: Any) -> Any:
     package = found[1].split(".")[0].replace("_", "-") if found else None
     if package in _REQUIRED:
         report.outcome = "failed"
-        report.longrepr = f"skipped, but {_FILE} lists {package}"
+        report.longrepr = f"skipped, but {_FILE.name} lists {package}"
     return report
 
 
