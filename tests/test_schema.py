@@ -133,6 +133,12 @@ class TestWalk:
         assert allowed({"items": [{"enum": ["a"]}]}, 0) == ("a",)
         assert allowed({"items": [{"enum": ["a"]}]}, 1) is None
 
+    def test_items_alike_share_a_node(self) -> None:
+        node = SchemaNode.of({"prefixItems": [{"enum": ["a"]}], "items": {"enum": ["c"]}})
+        assert node is not None
+        assert node.child(1) is node.child(7)
+        assert node.child(0) is not node.child(1)
+
     def test_pointer_in_a_reference(self) -> None:
         schema = {"$defs": {"a/b~": {"enum": ["x"]}}, "items": {"$ref": "#/$defs/a~1b~0"}}
         assert allowed(schema, 0) == ("x",)
