@@ -1,5 +1,5 @@
 # ruff: noqa: D102, D107  (what the methods do is said once, at Contender)
-"""What is compared: two floors, ours, and the peers, each writing to a tracer provider of the benchmark's."""
+"""What is compared: the floors, ours, and the peers, each writing to a tracer provider of the benchmark's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import itertools
 import logging
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
+from answer import CHUNKS, MESSAGES, PARAMS, result
 from langchain_core.callbacks import BaseCallbackHandler
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
@@ -49,11 +51,13 @@ class Contender:
         name: How the tables call it.
         callbacks: The handlers to pass; empty for the instrumentors, which add their own once they are switched on.
         traces: Whether it writes spans.
+        reads: Whether these hold what it read itself.
         is_peer: Whether it is somebody else's.
     """
 
     name: str
     traces = True
+    reads = True
     is_peer = False
 
     def __init__(self, provider: Provider) -> None:
@@ -71,7 +75,7 @@ class NoHandler(Contender):
     """LangChain alone."""
 
     name = "no handler"
-    traces = False
+    traces = reads = False
 
 
 class _NothingHandler(BaseCallbackHandler):
@@ -91,7 +95,7 @@ class Nothing(Contender):
     """The price of being called at all."""
 
     name = "handler that does nothing"
-    traces = False
+    traces = reads = False
 
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider)
@@ -112,11 +116,48 @@ class AppendOnly(Contender):
     """The floor: the least that anybody can do who wants to keep the logprobs."""
 
     name = "append-only floor"
-    traces = False
+    traces = reads = False
 
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider)
         self.callbacks = [_AppendHandler()]
+
+
+class _AppendAndRecordHandler(_AppendHandler):
+    def __init__(self, provider: Provider, attributes: dict[str, Any]) -> None:
+        self._tracer = provider.get_tracer("benchmark")
+        self._attributes = attributes
+
+    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        super().on_chat_model_start()
+        self._span = self._tracer.start_span("chat")
+
+    def on_llm_end(self, *args: Any, **kwargs: Any) -> None:
+        self._span.set_attributes(self._attributes)
+        self._span.end()
+
+
+class AppendAndRecord(Contender):
+    """The floor for everything recorded: OpenTelemetry's SDK is handed, ready made, the attributes that ours writes.
+
+    It looks at every item of every array. What is left between this and ours is what ours does itself: read, measure
+    and lay out.
+    """
+
+    name = "append-only, SDK given the same attributes"
+    reads = False
+
+    def __init__(self, provider: Provider) -> None:
+        super().__init__(provider)
+        kept = Provider(keep=True)
+        (ours,) = OursEverything(kept).callbacks
+        run_id = uuid4()
+        ours.on_chat_model_start({}, [MESSAGES], run_id=run_id, invocation_params=PARAMS)
+        for chunk in CHUNKS:
+            ours.on_llm_new_token(chunk.text, chunk=chunk, run_id=run_id)
+        ours.on_llm_end(result(), run_id=run_id)
+        (span,) = kept.counter.spans or []
+        self.callbacks = [_AppendAndRecordHandler(provider, dict(span.attributes or {}))]
 
 
 class Ours(Contender):
@@ -148,7 +189,7 @@ class Official(Contender):
         from opentelemetry.instrumentation.genai.langchain import LangChainInstrumentor
 
         self._provider = provider
-        self._instrumentor = LangChainInstrumentor()
+        self._instrumentor: Any = LangChainInstrumentor()
 
     def switch_on(self) -> None:
         self._instrumentor.instrument(tracer_provider=self._provider, skip_dep_check=True)
@@ -168,7 +209,7 @@ class OpenInference(Contender):
         from openinference.instrumentation.langchain import LangChainInstrumentor
 
         self._provider = provider
-        self._instrumentor = LangChainInstrumentor()
+        self._instrumentor: Any = LangChainInstrumentor()
 
     def switch_on(self) -> None:
         self._instrumentor.instrument(tracer_provider=self._provider, skip_dep_check=True)
@@ -202,7 +243,15 @@ class Langfuse(Contender):
 
 
 PEERS: tuple[type[Contender], ...] = (Official, OpenInference, Langfuse)
-EVERYONE: tuple[type[Contender], ...] = (NoHandler, Nothing, AppendOnly, Ours, OursEverything, *PEERS)
+EVERYONE: tuple[type[Contender], ...] = (
+    NoHandler,
+    Nothing,
+    AppendOnly,
+    AppendAndRecord,
+    Ours,
+    OursEverything,
+    *PEERS,
+)
 
 
 def installed(provider_of: Callable[[], Provider]) -> tuple[list[tuple[Contender, Provider]], list[str]]:

@@ -3,6 +3,10 @@
 Two drives. `direct` calls LangChain's callback manager 2,000 times with a chunk and then once with the merged result:
 nothing but the callbacks is in the time. `streamed` is a fake chat model's whole `stream` or `astream`, in which
 LangChain's own work (it merges all chunks) is the larger part for everybody.
+
+What is compared is the processor time of the process, all threads together, the least of all rounds: on a machine that
+others use too, the clock on the wall measures them. It favours the handlers that LangChain calls in a thread pool, as
+their waiting does not count. The wall clock and the medians stand in the JSON.
 """
 
 from __future__ import annotations
@@ -130,10 +134,10 @@ async def _measure(
 def _summary(taken: list[tuple[float, float]]) -> dict[str, float]:
     walls, cpus = zip(*taken, strict=True)
     return {
-        "min": min(walls),
-        "median": statistics.median(walls),
-        "min_cpu": min(cpus),
-        "median_cpu": statistics.median(cpus),
+        "cpu": min(cpus),
+        "cpu_median": statistics.median(cpus),
+        "wall": min(walls),
+        "wall_median": statistics.median(walls),
         "rounds": len(taken),
     }
 
@@ -142,7 +146,7 @@ def targets(drives: dict[str, Any]) -> list[dict[str, Any]]:
     """Compare with what the project promises."""
     checked = []
     for drive in DIRECT:
-        times = {name: taken["min"] for name, taken in drives.get(drive, {}).items()}
+        times = {name: taken["cpu"] for name, taken in drives.get(drive, {}).items()}
         if times:
             ratio = times[OursEverything.name] / times[AppendOnly.name]
             promise = f"{drive}: everything recorded costs at most {MAX_TIMES_FLOOR:g} times the append-only floor"
@@ -161,8 +165,8 @@ def table(results: dict[str, Any]) -> list[list[str]]:
     driven = {f"{name}, of the floor": times for name, times in drives.items() if name in DIRECT}
     rows = [["handler", *(f"{name} (ms)" for name in drives), *driven]]
     for contender in next(iter(drives.values())):
-        milliseconds = [f"{times[contender]['min'] * 1e3:.1f}" for times in drives.values()]
-        ratios = [f"{times[contender]['min'] / times[AppendOnly.name]['min']:.2f}" for times in driven.values()]
+        milliseconds = [f"{times[contender]['cpu'] * 1e3:.1f}" for times in drives.values()]
+        ratios = [f"{times[contender]['cpu'] / times[AppendOnly.name]['cpu']:.1f}" for times in driven.values()]
         rows.append([contender, *milliseconds, *ratios])
     return rows
 
@@ -172,11 +176,12 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="few rounds")
     parser.add_argument("--only", action="append", choices=DRIVES, help="run this drive alone; may be repeated")
     parser.add_argument("--no-peers", action="store_true", help="the floors and ours alone")
+    parser.add_argument("--check", action="store_true", help="fail where a target is missed")
     options = parser.parse_args()
     results = run(quick=options.quick, only=options.only, peers=not options.no_peers)
     print(tables.as_text(table(results)))
     print(tables.as_checks(results["targets"]))
-    return 0 if all(target["met"] for target in results["targets"]) else 1
+    return 1 if options.check and not all(target["met"] for target in results["targets"]) else 0
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ _MODEL_CALL = {
 def run() -> dict[str, Any]:
     """Measure everybody who writes spans."""
     contenders, missing = installed(lambda: Provider(keep=True))
-    sizes = {contender.name: _measure(contender, provider) for contender, provider in contenders if contender.traces}
+    sizes = {contender.name: _measure(contender, provider) for contender, provider in contenders if contender.reads}
     ours = sizes[Ours.name]["span"]
     promise = f"the answer's span takes at most {MAX_BYTES:,} bytes with default settings"
     return {
@@ -102,11 +102,13 @@ def table(results: dict[str, Any]) -> list[list[str]]:
 
 
 def main() -> int:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="fail where the target is missed")
+    options = parser.parse_args()
     results = run()
     print(tables.as_text(table(results)))
     print(tables.as_checks(results["targets"]))
-    return 0 if all(target["met"] for target in results["targets"]) else 1
+    return 1 if options.check and not all(target["met"] for target in results["targets"]) else 0
 
 
 if __name__ == "__main__":
