@@ -18,15 +18,16 @@ from typing import Any
 import pytest
 from langchain_core.runnables import RunnableConfig
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
-from paths import GIVEN, chain, chat_model, closing, collect
+from paths import GIVEN, chain, chat_model, collect
 from processes import free_ports
 from tracing import Traced
 from wire import WireServer, sse
 
-TOKENS = 60
+TOKENS = 40
 PAUSE = 0.01  # between two tokens: 100 a second is a usual speed
-PAIRS = 15
 ALLOWED = 1.05
+PAIRS = 11
+MOST_PAIRS = 44  # for a machine so busy that the first ones say nothing
 EXPORT_TIMEOUT = 2  # seconds; by default the exporters try for 10
 
 
@@ -41,7 +42,7 @@ def answer() -> Any:
     return sse([*tokens, event({}, finish="stop")], pause=PAUSE)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def model_url() -> Iterator[str]:
     with WireServer() as server:
         server.answer("/v1/chat/completions", answer())
@@ -90,49 +91,67 @@ def exporter(protocol: str, port: int) -> SpanExporter:
     return GrpcExporter(endpoint=f"http://127.0.0.1:{port}", insecure=True, timeout=EXPORT_TIMEOUT)
 
 
-def seconds(call: Callable[[RunnableConfig], Any], config: RunnableConfig) -> float:
+Call = Callable[[RunnableConfig], list[str]]
+
+
+@contextmanager
+def streaming(mode: str, url: str) -> Iterator[Call]:
+    """A function that streams the answer through a chain, in an event loop or without."""
+    model = chat_model(url)
+    if mode == "sync":
+        yield lambda config: list(chain(model).stream(GIVEN, config))
+        return
+    with asyncio.Runner() as runner:
+        yield lambda config: runner.run(collect(chain(model).astream(GIVEN, config)))
+        runner.run(model.root_async_client.close())
+
+
+def seconds(call: Call, config: RunnableConfig) -> float:
     started = time.perf_counter()
-    call(config)
-    return time.perf_counter() - started
+    parts = call(config)
+    elapsed = time.perf_counter() - started
+    assert "".join(parts) == " word" * TOKENS
+    return elapsed
 
 
-def slowdown(call: Callable[[RunnableConfig], Any], config: RunnableConfig) -> float:
-    """How many times longer a call takes with this config than with none: the median over pairs of neighbours."""
-    call({})
-    call(config)
-    ratios = []
-    for index in range(PAIRS):
-        if index % 2:  # neither of the two is always the first
-            with_handler = seconds(call, config)
-            without = seconds(call, {})
-        else:
-            without = seconds(call, {})
-            with_handler = seconds(call, config)
-        ratios.append(with_handler / without)
-    return statistics.median(ratios)
+def slowdown(call: Call, config: RunnableConfig) -> tuple[float, int]:
+    """How many times longer a call takes with this config than with none: the median over pairs, and their number."""
+    seconds(call, {})
+    seconds(call, config)
+    ratios: list[float] = []
+    for pairs in (PAIRS, MOST_PAIRS):
+        while len(ratios) < pairs:
+            if len(ratios) % 2:  # neither of the two is always the first
+                with_handler = seconds(call, config)
+                without = seconds(call, {})
+            else:
+                without = seconds(call, {})
+                with_handler = seconds(call, config)
+            ratios.append(with_handler / without)
+        if statistics.median(ratios) <= ALLOWED:
+            break
+    return statistics.median(ratios), len(ratios)
 
 
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
 @pytest.mark.parametrize("fault", [refusing, hanging])
 @pytest.mark.parametrize("mode", ["sync", "async"])
 def test_chain_does_not_notice(
-    mode: str, fault: Callable[[], Any], protocol: str, model_url: str, caplog: pytest.LogCaptureFixture
+    mode: str,
+    fault: Callable[[], Any],
+    protocol: str,
+    model_url: str,
+    caplog: pytest.LogCaptureFixture,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    def stream(config: RunnableConfig) -> None:
-        parts = list(chain(chat_model(model_url)).stream(GIVEN, config))
-        assert "".join(parts) == " word" * TOKENS
-
-    def stream_async(config: RunnableConfig) -> None:
-        model = chat_model(model_url)
-        parts = asyncio.run(closing(model, collect(chain(model).astream(GIVEN, config))))
-        assert "".join(parts) == " word" * TOKENS
-
     with fault() as port:
         # Exported every 0.1 s, so that exports fail while the chain runs and not only afterwards.
         processor = BatchSpanProcessor(exporter(protocol, port), schedule_delay_millis=100)
-        with Traced(processors=[processor]) as traced:
-            ratio = slowdown(stream if mode == "sync" else stream_async, traced.config)
+        with Traced(processors=[processor]) as traced, streaming(mode, model_url) as call:
+            ratio, pairs = slowdown(call, traced.config)
+            record_property("slowdown", ratio)
+            print(f"{ratio:.4f} times as long, median of {pairs} pairs")
             assert traced.handler.open_runs == 0
-            assert len(traced.calls) == PAIRS + 1
+            assert len(traced.calls) == pairs + 1
     assert ratio <= ALLOWED
     assert not [record for record in caplog.records if record.name.startswith("langchain_logprobs")]
