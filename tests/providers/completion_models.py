@@ -64,6 +64,16 @@ ROWS: tuple[Row, ...] = (
         warns=SUNSET,
     ),
     Row(
+        "langchain-huggingface",
+        "langchain_huggingface",
+        "HuggingFacePipeline",
+        making.huggingface_pipeline,
+        answers.text_generation,
+        **NEVER,
+        note="Tested with a stand-in for its pipeline, which runs the model in the same process.",
+        warns=SUNSET,
+    ),
+    Row(
         "langchain-ibm",
         "langchain_ibm",
         "WatsonxLLM",

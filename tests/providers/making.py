@@ -128,6 +128,15 @@ def vllm(url: str) -> dict[str, Any]:
     return {"model": "stand-in"}
 
 
+def huggingface_pipeline(url: str) -> dict[str, Any]:
+    def say(prompts: list[str], **arguments: Any) -> Any:
+        return [[{"generated_text": answers.TEXT}] for _ in prompts]
+
+    say.task = "text-generation"  # type: ignore[attr-defined]
+    say.model = ModuleType("stand-in")  # type: ignore[attr-defined]
+    return {"pipeline": say, "model_id": "stand-in"}
+
+
 def fake_llama_cpp() -> ModuleType:
     """A llama_cpp whose Llama says the table's answer: as llama-cpp-python, it wants top_logprobs too in chats."""
 
