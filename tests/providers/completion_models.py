@@ -69,7 +69,7 @@ ROWS: tuple[Row, ...] = (
         "HuggingFacePipeline",
         making.huggingface_pipeline,
         answers.text_generation,
-        **NEVER,
+        **{**NEVER, "stream": None},
         note="Tested with a stand-in for its pipeline, which runs the model in the same process.",
         warns=SUNSET,
     ),

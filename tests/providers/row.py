@@ -37,7 +37,7 @@ class Row:
         constructor: The constructor's arguments that ask for logprobs.
         bound: What asks for logprobs with `.bind()`, where the constructor can not.
         invoke: The status after invoke and ainvoke.
-        stream: The status after stream and astream.
+        stream: The status after stream and astream; None where it takes what a test cannot have.
         v3: The status after stream_events(version="v3") and its async form; None where the class has no such path.
         variant: What tells the row from another one of the same class.
         note: What a user should know, for the page.
@@ -59,7 +59,7 @@ class Row:
     constructor: Mapping[str, Any] = field(default_factory=dict)
     bound: Mapping[str, Any] = field(default_factory=dict)
     invoke: str = RECORDED
-    stream: str = RECORDED
+    stream: str | None = RECORDED
     v3: str | None = RECORDED
     variant: str = ""
     note: str = ""

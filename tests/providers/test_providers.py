@@ -42,18 +42,18 @@ def marks(row: Row, path: str) -> list[pytest.MarkDecorator]:
     return made
 
 
+def status_of(row: Row, path: str) -> str | None:
+    return {"invoke": row.invoke, "stream": row.stream, "v3": row.v3}[path.removeprefix("a")]
+
+
 def parameters(rows: list[Row], paths: tuple[str, ...]) -> list[Any]:
     """Each row on each path that its class has."""
     return [
         pytest.param(row, path, id=f"{row}-{path}", marks=marks(row, path))
         for row in rows
         for path in paths
-        if not (path.endswith("v3") and row.v3 is None) and not (path.startswith("a") and row.no_async)
+        if status_of(row, path) is not None and not (path.startswith("a") and row.no_async)
     ]
-
-
-def status_of(row: Row, path: str) -> str | None:
-    return {"invoke": row.invoke, "stream": row.stream, "v3": row.v3}[path.removeprefix("a")]
 
 
 def call(model: Any, path: str, handler: Any) -> None:
