@@ -70,7 +70,7 @@ $(UV):
 
 $(VENV)/.test: $(UV) pyproject.toml
 	@echo "Installing what the tests need ..."
-	@$(INSTALL) $(BIN)/python --editable . --group test --group lint
+	@$(INSTALL) $(BIN)/python --editable . --group test --group lint --group integrations $(PRERELEASES)
 	@touch $@
 
 $(VENV)/.demo: $(UV) $(VENV)/.test

@@ -308,6 +308,8 @@ def test_the_fields_of_a_structured_answer(verdict_server) -> None:
     assert attributes["logprobs.fields.status"] == "ok"
     assert attributes["logprobs.fields.paths"] == ("/label", "/score")
     assert attributes["logprobs.fields.confidences"] == pytest.approx((math.exp(-0.5), math.exp(-1.81)))
+    assert attributes["logprobs.fields.min_indexes"] == (3, 8)
+    assert set(attributes["logprobs.alternatives.positions"]) >= {3, 8}  # what each field nearly was
     assert attributes["logprobs.fields.min_probabilities"] == pytest.approx((math.exp(-0.5), math.exp(-1.8)))
     # The allowed values come from the schema that LangChain passes on: `eggs` is none of them.
     assert attributes["logprobs.fields.runners_up"] == ('"ham"', "")
@@ -387,3 +389,44 @@ def test_a_backend_that_raises_does_not_reach_the_chain() -> None:
     handler = LogprobsCallbackHandler(tracer_provider=Broken(shutdown_on_exit=False))
     answer = asyncio.run(ScriptedModel().ainvoke("hi", config={"callbacks": [handler]}))
     assert answer.content == "".join(TOKENS)
+
+
+def test_tokens_outside_the_answers_text_are_recorded_and_not_measured() -> None:
+    # llama.cpp has an entry for the end of the text, and strips the fence around a structured answer.
+    fence = [entry("```json\n", -3.0), entry("{}", -0.5), entry("\n```", -4.0), entry("", -7.0)]
+
+    class Stripping(ScriptedModel):
+        def _generate(self, *args: Any, **kwargs: Any) -> Any:
+            result = super()._generate(*args, **kwargs)
+            result.generations[0].message.content = result.generations[0].text = "{}"
+            return result
+
+    traced = Traced()
+    Stripping(entries=fence).invoke("hi", config=traced.config)
+    attributes = traced.call.attributes
+    assert attributes["logprobs.values"] == (-3.0, -0.5, -4.0, -7.0)
+    assert (attributes["logprobs.token.count"], attributes["logprobs.token.outside_count"]) == (1, 3)
+    assert (attributes["logprobs.mean"], attributes["logprobs.min.index"]) == (-0.5, 1)
+    assert attributes["logprobs.min.token"] == "{}"
+    assert attributes["logprobs.low_confidence.detected"] is False
+
+
+def test_invoked_and_streamed_answers_measure_the_same_with_and_without_an_end_mark() -> None:
+    whole, streamed_ = Traced(), Traced()
+    ScriptedModel(entries=[*ENTRIES, entry("", -6.0)]).invoke("hi", config=whole.config)
+    list(ScriptedModel(entries=ENTRIES).stream("hi", config=streamed_.config))
+    assert whole.call.attributes["logprobs.mean"] == streamed_.call.attributes["logprobs.mean"]
+    assert len(whole.call.attributes["logprobs.tokens"]) == 6
+
+
+def test_an_answer_whose_tokens_do_not_fit_its_text_is_measured_whole() -> None:
+    class Other(ScriptedModel):
+        def _generate(self, *args: Any, **kwargs: Any) -> Any:
+            result = super()._generate(*args, **kwargs)
+            result.generations[0].message.content = result.generations[0].text = "Something else entirely."
+            return result
+
+    traced = Traced()
+    Other().invoke("hi", config=traced.config)
+    assert traced.call.attributes["logprobs.token.count"] == 5
+    assert "logprobs.token.outside_count" not in traced.call.attributes

@@ -61,23 +61,25 @@ def find(
     """
     first = captured.choices[0].reading
     choices = [choice.reading.tokens for choice in captured.choices]
-    measures, total = measure_choices(choices, settings.low_probability)
-    status, reason = _status(call, captured, failed, abandoned, bool(total.token_count or first.reasoning))
-    text = captured.choices[0].text
+    alignments = [align(choice.reading.tokens, choice.text) for choice in captured.choices]
+    measured = measure_choices(choices, alignments, settings.low_probability)
+    status, reason = _status(call, captured, failed, abandoned, any(choices) or bool(first.reasoning))
     tool_calls = _tool_calls(captured.choices[0].generation)
-    alignment = fields = None
-    if choices[0] and (tool_calls or is_structured(text or "", call.request)):
-        alignment = align(choices[0], text)
-        fields = structure(choices[0], alignment, tool_calls, call.request)
-    stretches = low_confidence_stretches(choices[0], alignment or text, threshold=settings.low_probability)
+    fields = None
+    if choices[0] and (tool_calls or is_structured(captured.choices[0].text or "", call.request)):
+        fields = structure(choices[0], alignments[0], tool_calls, call.request)
+    stretches = low_confidence_stretches(choices[0], alignments[0], threshold=settings.low_probability)
+    confidence = measured.total.confidence
     return Findings(
         status=status,
         reason=reason,
         source=next((choice.reading.source for choice in captured.choices if choice.reading.source), None),
         choices=choices,
-        measures=measures,
-        total=total,
-        level=level_of(total.confidence, high=settings.high_confidence, medium=settings.medium_confidence),
+        measures=measured.measures,
+        total=measured.total,
+        weakest_token=measured.weakest_token,
+        outside_count=measured.outside_count,
+        level=level_of(confidence, high=settings.high_confidence, medium=settings.medium_confidence),
         stretches=worst_stretches(stretches, settings.max_stretches),
         stretch_count=len(stretches),
         fields=fields,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from operator import eq
+from typing import Literal, NamedTuple
 
+from langchain_logprobs.alignment import Alignment
 from langchain_logprobs.measures import Measures, measure
 from langchain_logprobs.stretches import Stretch
 from langchain_logprobs.structured import Structure
@@ -27,8 +29,12 @@ class Findings:
         reason: Why the status is not `recorded`; None where there is nothing to say.
         source: The wire format that was read; None where none was.
         choices: The tokens of each choice.
-        measures: The measures of each choice.
-        total: The measures of all choices together.
+        measures: The measures of each choice, over its tokens inside the answer's text. `min_index` counts in all of
+            its tokens.
+        total: The measures of all choices together; `min_index` is None where the weakest token is not in choice 0.
+        weakest_token: The text of the weakest token of all choices; None where there is none.
+        outside_count: Tokens outside the answers' texts, which no measure counts: the end-of-text mark, fences that
+            the server stripped, a reasoning text before the answer.
         level: The level of `total`; None where it has no mean.
         stretches: Its low-confidence stretches: of choice 0, in the order of the text, at most as many as the setting
             says, the worst ones.
@@ -43,6 +49,8 @@ class Findings:
     choices: list[list[TokenLogprob]]
     measures: list[Measures]
     total: Measures
+    weakest_token: str | None
+    outside_count: int
     level: Level | None
     stretches: list[Stretch]
     stretch_count: int
@@ -55,16 +63,9 @@ class Findings:
         return self.choices[0]
 
     @property
-    def weakest_token(self) -> str:
-        """The text of the weakest token of all choices; empty where there is none."""
-        index = self.total.min_index
-        if index is None:
-            return ""
-        for tokens in self.choices:
-            if index < len(tokens):
-                return tokens[index].token
-            index -= len(tokens)
-        return ""  # pragma: no cover  # min_index is an index into the choices, one after the other
+    def has_tokens(self) -> bool:
+        """Whether any choice has a token, scored or not."""
+        return any(self.choices)
 
 
 @dataclass(slots=True)
@@ -109,15 +110,45 @@ class RollUp:
         return None if self.min_logprob is None else math.exp(self.min_logprob)
 
 
+class Measured(NamedTuple):
+    """The measures of all choices; see the attributes of the same names in Findings."""
+
+    measures: list[Measures]
+    total: Measures
+    weakest_token: str | None
+    outside_count: int
+
+
 def measure_choices(
-    choices: Sequence[Sequence[TokenLogprob]], low_probability: float
-) -> tuple[list[Measures], Measures]:
-    """Return the measures of each choice, and of all of them together."""
-    each = [measure(tokens, low_probability=low_probability) for tokens in choices]
-    if len(each) == 1:
-        return each, each[0]
-    everything = [token for tokens in choices for token in tokens]
-    return each, measure(everything, low_probability=low_probability)
+    choices: Sequence[Sequence[TokenLogprob]], alignments: Sequence[Alignment], low_probability: float
+) -> Measured:
+    """Measure each choice, and all of them together, over the tokens that lie inside the answer's text.
+
+    Where the tokens could not be aligned with the text, all of them count.
+    """
+    scored: list[Sequence[TokenLogprob]] = []
+    each: list[Measures] = []
+    for tokens, alignment in zip(choices, alignments, strict=True):
+        inside = None
+        if any(map(eq, alignment.starts, alignment.ends)):  # a token without a place has an empty span
+            inside = [index for index in range(len(tokens)) if alignment.starts[index] < alignment.ends[index]]
+        part = tokens if inside is None else [tokens[index] for index in inside]
+        measures = measure(part, low_probability=low_probability)
+        if inside is not None and measures.min_index is not None:
+            measures = replace(measures, min_index=inside[measures.min_index])
+        scored.append(part)
+        each.append(measures)
+    total = each[0]
+    if len(each) > 1:
+        total = measure([token for part in scored for token in part], low_probability=low_probability)
+    weakest = None
+    if total.min_logprob is not None:
+        choice = next(index for index, one in enumerate(each) if one.min_logprob == total.min_logprob)
+        position = each[choice].min_index
+        weakest = None if position is None else choices[choice][position].token
+        total = replace(total, min_index=position if choice == 0 else None)
+    outside = sum(len(tokens) for tokens in choices) - sum(len(part) for part in scored)
+    return Measured(each, total, weakest, outside)
 
 
 def level_of(confidence: float | None, *, high: float, medium: float) -> Level | None:

@@ -22,6 +22,7 @@ class Row(NamedTuple):
         path: Its JSON Pointer; for a tool call's argument `/tool_calls/<index>/<name>` and the pointer in it.
         confidence: Its headline confidence.
         min_probability: The probability of its weakest token.
+        min_index: The index of that token among the answer's tokens.
         runner_up: The allowed value that came second, as JSON; empty where the allowed values are not known.
         runner_up_probability: The probability of that value; 0.0 where there is none.
     """
@@ -29,6 +30,7 @@ class Row(NamedTuple):
     path: str
     confidence: float
     min_probability: float
+    min_index: int
     runner_up: str
     runner_up_probability: float
 
@@ -94,9 +96,10 @@ def least_certain(rows: Sequence[Row], count: int) -> list[Row]:
 
 def _rows(report: FieldReport, above: str) -> Iterator[Row]:
     for field in report.leaves:
-        if field.confidence is not None and field.min_probability is not None and not field.shadowed:
-            value, probability = _runner_up(field)
-            yield Row(above + field.path, field.confidence, field.min_probability, value, probability)
+        if field.shadowed or field.confidence is None or field.min_probability is None or field.min_index is None:
+            continue
+        value, probability = _runner_up(field)
+        yield Row(above + field.path, field.confidence, field.min_probability, field.min_index, value, probability)
 
 
 def _runner_up(field: Field) -> tuple[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 from langchain_logprobs.findings import Findings, RollUp
@@ -45,16 +46,15 @@ def status(findings: Findings) -> Iterator[Pair]:
 def summary(findings: Findings, *, capture_text: bool) -> Iterator[Pair]:
     """Yield the measures of all choices together."""
     total = findings.total
-    if not total.token_count:
+    if not findings.has_tokens:
         return
     yield from _measures(total)
+    yield names.OUTSIDE_COUNT, findings.outside_count or None
     yield names.LEVEL, findings.level
-    if total.min_logprob is not None:
-        yield names.MIN_PROBABILITY, total.min_probability
-        if capture_text:
-            yield names.MIN_TOKEN, clean(findings.weakest_token)
-        if total.min_index is not None and total.min_index < len(findings.tokens):
-            yield names.MIN_INDEX, total.min_index
+    yield names.MIN_PROBABILITY, total.min_probability
+    yield names.MIN_INDEX, total.min_index
+    if capture_text and findings.weakest_token is not None:
+        yield names.MIN_TOKEN, clean(findings.weakest_token)
     yield names.LOW_RATIO, total.low_ratio
     yield names.LOW_COUNT, total.low_count
     yield names.STRETCH_COUNT, findings.stretch_count
@@ -89,6 +89,7 @@ def fields(structure: Structure | None, most: int, *, capture_text: bool) -> Ite
     yield names.FIELD_PATHS, clean_all([row.path for row in rows])
     yield names.FIELD_CONFIDENCES, [row.confidence for row in rows]
     yield names.FIELD_MIN_PROBABILITIES, [row.min_probability for row in rows]
+    yield names.FIELD_MIN_INDEXES, [row.min_index for row in rows]
     if capture_text and any(row.runner_up for row in rows):
         yield names.FIELD_RUNNERS_UP, clean_all([row.runner_up for row in rows])
         yield names.FIELD_RUNNER_UP_PROBABILITIES, [row.runner_up_probability for row in rows]
@@ -113,24 +114,26 @@ def _measures(measures: Measures) -> Iterator[Pair]:
     yield names.CONFIDENCE, measures.confidence
 
 
-def values(tokens: Sequence[TokenLogprob], measures: Measures, floor: float) -> tuple[list[float], list[int]]:
+def values(tokens: Sequence[TokenLogprob], floor: float) -> tuple[list[float], list[int]]:
     """Return the logprobs as recorded, and the positions of the censored ones, where the floor stands."""
-    if not measures.censored_count:
-        return [token[1] for token in tokens], []  # type: ignore[misc]  # none is None where none is censored
-    recorded, censored = [], []
-    for index, token in enumerate(tokens):
-        if usable_logprob(token.logprob) is None:
-            censored.append(index)
-        recorded.append(recorded_logprob(token.logprob, floor))
-    return recorded, censored
+    raw = [token[1] for token in tokens]
+    known = [logprob for logprob in raw if logprob is not None]
+    if len(known) == len(raw) and min(known, default=0.0) > SENTINEL_LOGPROB and max(known, default=0.0) <= 0.0:
+        return known, []
+    censored = [index for index, logprob in enumerate(raw) if usable_logprob(logprob) is None]
+    return [recorded_logprob(logprob, floor) for logprob in raw], censored
 
 
-def positions_with_alternatives(tokens: Sequence[TokenLogprob], low_probability: float | None) -> list[int]:
+def positions_with_alternatives(
+    tokens: Sequence[TokenLogprob], low_probability: float | None, fields: Structure | None
+) -> list[int]:
     """Return the positions whose alternatives matter, the most important first.
 
     Args:
         tokens: The tokens.
-        low_probability: Only tokens under it or censored, the weakest first; None for all positions in order.
+        low_probability: Only tokens under it or censored, the weakest first, and then the weakest token of each field;
+            None for all positions in order.
+        fields: The fields of the answer.
     """
     if low_probability is None:
         return [index for index, token in enumerate(tokens) if token.alternatives]
@@ -139,7 +142,10 @@ def positions_with_alternatives(tokens: Sequence[TokenLogprob], low_probability:
     for index, (_, logprob, _, alternatives) in enumerate(tokens):
         if alternatives and (logprob is None or logprob < threshold or logprob > ROUNDING_LOGPROB):
             low.append((-math.inf if logprob is None else logprob, index))
-    return [index for _, index in sorted(low)]
+    positions = [index for _, index in sorted(low)]
+    rows = [] if fields is None else sorted(fields.rows, key=attrgetter("confidence"))
+    of_fields = (row.min_index for row in rows if row.min_index < len(tokens) and tokens[row.min_index].alternatives)
+    return list(dict.fromkeys([*positions, *of_fields]))
 
 
 def alternatives(

@@ -55,7 +55,7 @@ def lay_out(findings: Findings, chunks: Sequence[Chunk], end_time: int, settings
     """
     tokens = attributes.clean_all([token[0] for token in findings.tokens])
     text = tokens if settings.capture_text else None
-    values, censored = attributes.values(findings.tokens, findings.measures[0], settings.censored_floor)
+    values, censored = attributes.values(findings.tokens, settings.censored_floor)
     array_bytes = _FLOAT_BYTES * len(values) + (0 if text is None else strings_size(text))
     on_span = settings.events in ("span", "both")
     choices = list(choice_events(findings, end_time, capture_text=settings.capture_text))
@@ -140,7 +140,7 @@ def _positions(findings: Findings, recorded: int, spent: int, settings: Settings
         return []
     every = settings.alternatives == "all"
     wanted = attributes.positions_with_alternatives(
-        findings.tokens[:recorded], None if every else settings.low_probability
+        findings.tokens[:recorded], None if every else settings.low_probability, findings.fields
     )
     limit = settings.span_bytes if every else min(settings.detail_bytes, settings.span_bytes)
     if spent + alternatives_size(findings, wanted) <= limit:

@@ -43,6 +43,12 @@ TOKEN_COUNT = _define("logprobs.token.count", "int", _CALL, "scored tokens, of a
 CENSORED_COUNT = _define(
     "logprobs.token.censored_count", "int", _CALL, "tokens without an honest logprob: none, NaN, -inf or a sentinel"
 )
+OUTSIDE_COUNT = _define(
+    "logprobs.token.outside_count",
+    "int",
+    _CALL,
+    "tokens outside the answer's text (end mark, stripped fences, reasoning): in the arrays, in no measure",
+)
 CENSORED_POSITIONS = _define(
     "logprobs.token.censored_positions", "int[]", _CALL, "where they stand in the arrays, if there are any"
 )
@@ -92,6 +98,9 @@ FIELD_PATHS = _define("logprobs.fields.paths", "string[]", _CALL, "JSON Pointer 
 FIELD_CONFIDENCES = _define("logprobs.fields.confidences", "double[]", _CALL, "its confidence, at the same index")
 FIELD_MIN_PROBABILITIES = _define(
     "logprobs.fields.min_probabilities", "double[]", _CALL, "probability of its weakest token"
+)
+FIELD_MIN_INDEXES = _define(
+    "logprobs.fields.min_indexes", "int[]", _CALL, "index of its weakest token in the span's arrays"
 )
 FIELD_RUNNERS_UP = _define(
     "logprobs.fields.runners_up", "string[]", _CALL, "the allowed value that came second; empty where unknown"

@@ -114,7 +114,7 @@ class Telemetry:
             for pair in pairs
         )
         span.set_attributes({key: _clean_value(value) for key, value in summary.items()})
-        if findings.total.token_count:
+        if findings.has_tokens:
             layout = lay_out(findings, chunks, end_time, settings)
             span.set_attributes(layout.arrays)
             for event in layout.span_events:
