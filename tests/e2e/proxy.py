@@ -12,7 +12,7 @@ import json
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -87,7 +87,7 @@ class RecordingProxy:
 
     def pass_on(
         self, exchange: Exchange, method: str, headers: dict[str, str], body: bytes, client: socket.socket
-    ) -> Iterator[bytes]:
+    ) -> Generator[bytes, None, None]:
         """Ask the server; the answer's pieces, as they come. `exchange` has status and type after the first `next`."""
         connection = http.client.HTTPConnection(*self._upstream, timeout=300)
         done = threading.Event()

@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 from backends import Backend, exporter, sent
-from langchain_core.output_parsers import StrOutputParser
-from langchain_core.prompts import ChatPromptTemplate
-from langchain_openai import ChatOpenAI
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from paths import GIVEN, chain, chat_model
 from processes import wait_for
 from tracing import Traced, attributes, tokens, values
 from wire import WireServer, sse
@@ -79,7 +77,7 @@ def answer() -> list[dict[str, Any]]:
 def model_url(answer: list[dict[str, Any]]) -> Iterator[str]:
     with WireServer() as server:
         server.answer("/v1/chat/completions", sse(answer))
-        yield f"{server.url}/v1"
+        yield server.url
 
 
 @pytest.fixture(params=["phoenix", "jaeger"])
@@ -94,9 +92,7 @@ def test_trace_read_back_equals_what_was_sent(
 ) -> None:
     service = f"e2e-{uuid.uuid4().hex}"
     with Traced(service=service, processors=[BatchSpanProcessor(exporter(backend, protocol))]) as traced:
-        model = ChatOpenAI(model="m", api_key="none", base_url=model_url, logprobs=True, top_logprobs=TOP)
-        chain = ChatPromptTemplate.from_template("{question}") | model | StrOutputParser()
-        text = "".join(chain.stream({"question": "Tell me everything."}, traced.config))
+        text = "".join(chain(chat_model(model_url, top_logprobs=TOP)).stream(GIVEN, traced.config))
         assert traced.provider.force_flush()
         traced.assert_complete()
 

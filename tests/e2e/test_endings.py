@@ -74,7 +74,7 @@ class Delivered(BaseCallbackHandler):
     def on_chain_error(self, *args: Any, run_id: Any, **kwargs: Any) -> None:
         self.ended.add(run_id.int)
 
-    def on_llm_new_token(self, token: str, *, run_id: Any, chunk: Any = None, **kwargs: Any) -> None:
+    def on_llm_new_token(self, token: Any, *, run_id: Any, chunk: Any = None, **kwargs: Any) -> None:
         if self.root_of[run_id.int] in self.ended:
             return
         container = (chunk.generation_info or {}).get("logprobs") if chunk is not None else None
@@ -150,7 +150,7 @@ def scene(request: pytest.FixtureRequest, wire: RecordingProxy, traced: Traced) 
     return Scene(PATHS[request.param], wire, traced)
 
 
-def on_paths(names: list[str]) -> Any:
+def on_paths(names: list[str]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("scene", names, indirect=True)
 
 
@@ -214,7 +214,7 @@ def test_stream_is_garbage_collected(scene: Scene) -> None:
             while not scene.delivered.enough():
                 await anext(iterator)
             cycle = [iterator]
-            cycle.append(cycle)  # type: ignore[arg-type]
+            cycle.append(cycle)
             del iterator, parts, cycle
             gc.collect()
             await asyncio.sleep(0.1)  # the event loop closes what was collected
@@ -233,7 +233,7 @@ def test_stream_is_garbage_collected(scene: Scene) -> None:
             while not scene.delivered.enough():
                 next(iterator)
             cycle = [iterator]
-            cycle.append(cycle)  # type: ignore[arg-type]
+            cycle.append(cycle)
 
         run_sync()
         gc.collect()
