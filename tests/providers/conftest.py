@@ -60,8 +60,12 @@ def pytest_make_collect_report() -> Generator[None, Any, Any]:
     return _fail_if_required((yield))
 
 
+_LEFT_OPEN = ("ignore:unclosed:ResourceWarning", "ignore:Deleting 'AsyncInferenceClient' client:UserWarning")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """SDKs leave sockets and event loops open, and the collector finds them in whichever test it runs."""
     for item in items:
         if HERE in item.path.parents:
-            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"))
+            for each in _LEFT_OPEN:
+                item.add_marker(pytest.mark.filterwarnings(each))
