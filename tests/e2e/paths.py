@@ -18,6 +18,7 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAI
 from langgraph.graph import END, START, MessagesState, StateGraph
 from local_model import MODEL
+from openai import DefaultAsyncHttpxClient
 
 T = TypeVar("T")
 
@@ -46,8 +47,19 @@ def chat_model(url: str, **options: Any) -> ChatOpenAI:
 
 def completion_model(url: str, **options: Any) -> OpenAI:
     """The completions class."""
-    given = {"logprobs": TOP, "max_tokens": MAX_TOKENS, "max_retries": 0, "timeout": 60, **options}
-    return OpenAI(model=MODEL, base_url=f"{url}/v1", api_key="none", **given)  # type: ignore[arg-type]
+    return OpenAI(model=MODEL, **{**_common(url), "logprobs": TOP, **options})
+
+
+def _common(url: str) -> dict[str, Any]:
+    return {
+        "base_url": f"{url}/v1",
+        "api_key": "none",
+        "max_tokens": MAX_TOKENS,
+        "max_retries": 0,
+        "timeout": 60,
+        # By default LangChain shares one client among the models of an address, and we close it (see `closing`).
+        "http_async_client": DefaultAsyncHttpxClient(),
+    }
 
 
 def chain(model: BaseLanguageModel[Any]) -> Runnable[Any, str]:
@@ -138,10 +150,18 @@ class Path:
 
 
 async def closing(model: ChatOpenAI | OpenAI, work: Awaitable[T]) -> T:
-    """Close the model's connections in the event loop that opened them; the garbage collector cannot."""
+    """Close the model's connections in the event loop that opened them; the garbage collector cannot.
+
+    First what the work has left running is cancelled, as `asyncio.run` does it at its end.
+    """
+    before = asyncio.all_tasks()
     try:
         return await work
     finally:
+        left = asyncio.all_tasks() - before
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
         await model.async_client._client.close()
 
 

@@ -106,6 +106,7 @@ class Scene:
 
     def start(self) -> tuple[Any, Any]:
         model = self.path.make(self.wire.url, **SHORT)
+        self._model = model  # outlives the stream, as in a program
         return model, self.path.start(model, self.config)
 
     def _nothing_open(self) -> bool | None:
