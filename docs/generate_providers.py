@@ -40,9 +40,10 @@ and `v3` for both forms of `stream_events(version="v3")`.
 | yes | `recorded` | every token that the provider sent |
 | dropped | `missing` | the provider sends logprobs, LangChain's class throws them away |
 | dropped, untold | `not_requested` | the same, and LangChain does not tell callbacks that they were asked for |
+| not sent | `not_requested` | the class takes the argument and does not put it into the request |
 | raises | `partial` | LangChain raises a `TypeError` when it merges the chunks; the span has every token |
 | last token | `partial` | only the last token's logprob reaches the callbacks |
-| empty | | the class has no such path |
+| empty | | the class has no such path, or no way to ask |
 
 Where the last column names an integration, `recover_dropped_logprobs("...")` brings the logprobs back on every path.
 
@@ -83,7 +84,9 @@ def name(row: Row) -> str:
 def cells(row: Row) -> list[str]:
     """A row of the page."""
     formats = " / ".join(f"`{each}`" for each in (row.source, row.stream_source) if each)
-    paths = [MARKS[each] if row.asks else "" for each in (row.invoke, row.stream, row.v3)]
+    statuses = (row.invoke, row.stream, row.v3)
+    marks = MARKS if row.sent else MARKS | {UNTOLD: "not sent"}
+    paths = [marks[each] if row.asks else "" for each in statuses]
     return [name(row), how_to_ask(row), *paths, formats, f"`{row.recovery}`" if row.recovery else ""]
 
 
