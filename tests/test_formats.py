@@ -547,24 +547,24 @@ def test_a_stream_that_changes_its_format_keeps_every_token_and_the_first_source
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_only_content_is_all_of_a_container_or_nothing(row: Row) -> None:
-    entries = openai_chat.only_content(row.container)
-    if entries is not None:
-        alone = read({"content": entries})
+def test_the_contents_of_containers_are_all_of_them_or_nothing(row: Row) -> None:
+    contents = openai_chat.contents_of([row.container])
+    if contents is not None:
+        alone = read({"content": contents[0]})
         assert (alone.tokens, alone.malformed) == (read(row.container).tokens, row.malformed)
         assert row.reasoning == []
 
 
-def test_only_content_of_a_chunk() -> None:
-    assert openai_chat.only_content({"content": [HELLO], "refusal": None}) == [HELLO]
-    assert openai_chat.only_content({"content": None}) == []
+def test_the_contents_of_chunks() -> None:
+    assert openai_chat.contents_of([{"content": [HELLO], "refusal": None}, {"content": None}]) == [[HELLO], []]
     for other in (
         {"content": "Hello"},
         {"content": [], "refusal": [HELLO]},
         {"tokens": ["a"]},
         {"logprobs_result": []},
+        [HELLO],
     ):
-        assert openai_chat.only_content(other) is None
+        assert openai_chat.contents_of([{"content": [HELLO]}, other]) is None
 
 
 def test_the_first_problem_is_kept() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from itertools import accumulate, chain
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_logprobs.formats import Reading, openai_chat, read_container, size_of
 from langchain_logprobs.formats.locate import find_container
@@ -21,18 +23,31 @@ A plain tuple, because storing it is what every token waits for: a named one tak
 """
 
 
-class Chunk(NamedTuple):
-    """The tokens that arrived together.
+@dataclass(slots=True)
+class Chunks:
+    """When the tokens of an answer arrived: the chunks that brought any, in order. They tile the tokens.
 
     Attributes:
-        time: Their arrival (nanoseconds since the epoch).
-        start: Index of the first of them in the answer's tokens.
-        token_count: How many they are, at least 1.
+        times: Their arrivals (nanoseconds since the epoch).
+        starts: Index of the first token that each brought.
+        end: Index behind the last token of the last one.
     """
 
-    time: int
-    start: int
-    token_count: int
+    times: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    end: int = 0
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.times)
+
+    def start_of(self, chunk: int) -> int:
+        """Return the index of a chunk's first token; of the chunk behind the last one, the end."""
+        return self.starts[chunk] if chunk < len(self.starts) else self.end
+
+    def time_of(self, token: int, default: int) -> int:
+        """Return when a token arrived (nanoseconds since the epoch); `default` where nothing was streamed."""
+        return self.times[max(0, bisect_right(self.starts, token) - 1)] if self.times else default
 
 
 @dataclass(slots=True)
@@ -41,13 +56,13 @@ class Choice:
 
     Attributes:
         reading: The tokens, and what of them could not be read.
-        chunks: The chunks that brought tokens, in order: they tile the tokens. Empty where nothing was streamed.
+        chunks: The chunks that its tokens came in; empty where nothing was streamed.
         text: The answer's text; None where it is unknown (the run ended without a result).
         message: The answer as LangChain's Generation; None where the run ended without a result.
     """
 
     reading: Reading
-    chunks: list[Chunk] = field(default_factory=list)
+    chunks: Chunks = field(default_factory=Chunks)
     text: str | None = None
     generation: Any = None
 
@@ -140,11 +155,13 @@ def _read_pieces(pieces: Sequence[Piece]) -> Choice:
     if counts is None:
         choice.reading = Reading()
         counts = [_read_one(piece, choice.reading) for piece in brought]
-    start = 0
-    for (time, _, _), count in zip(brought, counts, strict=True):
-        if count:
-            choice.chunks.append(Chunk(time, start, count))
-            start += count
+    stops = [*accumulate(counts)]
+    bringing = [index for index, count in enumerate(counts) if count]
+    choice.chunks = Chunks(
+        [brought[index][0] for index in bringing],
+        [stops[index] - counts[index] for index in bringing],
+        stops[-1] if stops else 0,
+    )
     return choice
 
 
@@ -154,16 +171,11 @@ def _read_together(pieces: Sequence[Piece], reading: Reading) -> list[int] | Non
     Returns:
         How many tokens each brought; None where it takes a closer look at each.
     """
-    entries: list[Any] = []
-    counts = []
-    for _, _, container in pieces:
-        content = openai_chat.only_content(container)
-        if content is None:
-            return None
-        entries += content
-        counts.append(len(content))
-    read_container({"content": entries}, reading)
-    return None if reading.malformed else counts
+    contents = openai_chat.contents_of([container for _, _, container in pieces])
+    if contents is None:
+        return None
+    read_container({"content": [*chain.from_iterable(contents)]}, reading)
+    return None if reading.malformed else [*map(len, contents)]
 
 
 def _read_one(piece: Piece, reading: Reading) -> int:
@@ -190,8 +202,7 @@ def _choice(generation: Any, streamed: Choice | None) -> Choice:
     choice = Choice(reading, text=text, generation=generation)
     if streamed is not None and streamed.chunks:
         # The result holds more than the chunks brought: the rest arrived, at the latest, with the last chunk.
-        last = streamed.chunks[-1]
-        choice.chunks = [*streamed.chunks[:-1], Chunk(last.time, last.start, len(reading.tokens) - last.start)]
+        choice.chunks = Chunks(streamed.chunks.times, streamed.chunks.starts, len(reading.tokens))
     return choice
 
 

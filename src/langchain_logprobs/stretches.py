@@ -100,7 +100,7 @@ class Stretch(NamedTuple):
     min_index: int
     mean_logprob: float | None
     severity: Severity
-    alternatives: tuple[Alternative, ...]
+    alternatives: Sequence[Alternative]
 
 
 class _Run(NamedTuple):

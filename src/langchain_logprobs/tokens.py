@@ -1,13 +1,14 @@
 """The one shape that every provider's logprobs are read into.
 
-Both classes are named tuples, not dataclasses: an answer of 2,000 tokens with five alternatives each is 12,000 of
-these objects, built while the user's chain waits, and a tuple costs a third of a frozen dataclass to build.
+These are named tuples, not dataclasses, and the alternatives are made only when they are looked at: an answer of 2,000
+tokens has 10,000 of them, read while the user's chain waits, and a tuple costs a third of a frozen dataclass.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, overload
 
 SENTINEL_LOGPROB = -9998.0
 """At or below this a logprob is a placeholder: OpenAI and vLLM send -9999.0 for "too unlikely to say"."""
@@ -34,6 +35,104 @@ class Alternative(NamedTuple):
     bytes: bytes | None = None
 
 
+class Columns(NamedTuple):
+    """The alternatives of a whole answer, one position after the other.
+
+    Attributes:
+        tokens: Their texts.
+        logprobs: Their logprobs (nats), all of them floats and none NaN.
+        raw: The provider's dicts that they came from, for their bytes.
+    """
+
+    tokens: list[str]
+    logprobs: list[float]
+    raw: list[dict[str, Any]]
+
+
+class Alternatives(Sequence[Alternative]):
+    """The alternatives of one position: an immutable sequence that makes its items when they are asked for.
+
+    There are five to twenty times as many of them as tokens, and most are only ever measured, which takes nothing but
+    their logprobs; so all of an answer's are kept as columns. It equals any sequence of the same items.
+
+    Attributes:
+        columns: The alternatives of the whole answer.
+        start: Where this position's begin in them.
+        stop: Where they end.
+    """
+
+    __slots__ = ("columns", "start", "stop")
+
+    def __init__(self, columns: Columns, start: int, stop: int) -> None:
+        """Stand for the items of the columns from `start` to before `stop`."""
+        self.columns = columns
+        self.start = start
+        self.stop = stop
+
+    @property
+    def tokens(self) -> list[str]:
+        """Their texts."""
+        return self.columns[0][self.start : self.stop]
+
+    @property
+    def logprobs(self) -> list[float]:
+        """Their logprobs (nats)."""
+        return self.columns[1][self.start : self.stop]
+
+    @overload
+    def __getitem__(self, index: int) -> Alternative: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Alternative, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Alternative | tuple[Alternative, ...]:
+        """Return the alternative at an index, or a tuple of those of a slice."""
+        return tuple(self)[index]
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return self.stop - self.start
+
+    def __iter__(self) -> Iterator[Alternative]:
+        """Yield them in the provider's order."""
+        raw = self.columns.raw[self.start : self.stop]
+        return map(Alternative, self.tokens, self.logprobs, map(_bytes_of, raw))
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether the other is a sequence of the same items."""
+        return isinstance(other, (tuple, Alternatives)) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        """Return the hash of the tuple that it equals."""
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        """Look like that tuple."""
+        return repr(tuple(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as that tuple."""
+        return tuple, (list(self),)
+
+
+def _bytes_of(raw: dict[str, Any]) -> bytes | None:
+    value = raw.get("bytes")
+    try:
+        return bytes(value) if type(value) is list else None
+    except (TypeError, ValueError):
+        return None
+
+
+def texts_of(alternatives: Sequence[Alternative]) -> list[str]:
+    """Return the texts of some alternatives, the quick way where there is one."""
+    return alternatives.tokens if type(alternatives) is Alternatives else [other[0] for other in alternatives]
+
+
+def logprobs_of(alternatives: Sequence[Alternative]) -> Sequence[float | None]:
+    """Return the logprobs of some alternatives (nats), the quick way where there is one."""
+    return alternatives.logprobs if type(alternatives) is Alternatives else [other[1] for other in alternatives]
+
+
 class TokenLogprob(NamedTuple):
     """One token of an answer with its logprob, as the provider returned it.
 
@@ -50,7 +149,7 @@ class TokenLogprob(NamedTuple):
     token: str
     logprob: float | None
     bytes: bytes | None = None
-    alternatives: tuple[Alternative, ...] = ()
+    alternatives: Sequence[Alternative] = ()
 
 
 def usable_logprob(logprob: float | None) -> float | None:

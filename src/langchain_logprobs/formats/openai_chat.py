@@ -8,7 +8,7 @@ pydantic object. llama.cpp and vLLM servers also answer legacy completions in th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_logprobs.formats._reading import Reading, WireFormat, as_mapping, read_entries
@@ -51,17 +51,21 @@ def has_entries(fields: Mapping[str, Any]) -> bool:
     return False
 
 
-def only_content(container: Any) -> list[Any] | None:
-    """Return the entries of a container that holds `content` alone; None for any other.
+def contents_of(containers: Sequence[Any]) -> list[list[Any]] | None:
+    """Return the entries of each container if all hold `content` alone; None if any is another.
 
     The chunks of one answer nearly always do, and then they can be read as one.
     """
-    if type(container) is not dict or "content" not in container or len(container) != 1 + ("refusal" in container):
+    if not {*map(type, containers)} <= _DICT or not {*map(tuple, containers)} <= _CONTENT_ALONE:
         return None
-    content = container["content"]
-    if container.get("refusal") is not None:
-        return None
-    return [] if content is None else content if type(content) is list else None
+    contents = [container["content"] or [] for container in containers]
+    refused = [container for container in containers if container.get("refusal") is not None]
+    return contents if not refused and {*map(type, contents)} <= _LIST else None
+
+
+_DICT: set[type] = {dict}
+_LIST: set[type] = {list}
+_CONTENT_ALONE = {("content",), ("content", "refusal"), ("refusal", "content")}
 
 
 def _is_chat(fields: Mapping[str, Any]) -> bool:

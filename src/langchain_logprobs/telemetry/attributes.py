@@ -11,7 +11,14 @@ from langchain_logprobs.findings import Findings, RollUp
 from langchain_logprobs.measures import Measures
 from langchain_logprobs.structured import Structure, least_certain
 from langchain_logprobs.telemetry import names
-from langchain_logprobs.tokens import ROUNDING_LOGPROB, SENTINEL_LOGPROB, TokenLogprob, usable_logprob
+from langchain_logprobs.tokens import (
+    ROUNDING_LOGPROB,
+    SENTINEL_LOGPROB,
+    TokenLogprob,
+    logprobs_of,
+    texts_of,
+    usable_logprob,
+)
 
 Pair = tuple[str, Any]
 
@@ -114,14 +121,16 @@ def _measures(measures: Measures) -> Iterator[Pair]:
     yield names.CONFIDENCE, measures.confidence
 
 
-def values(tokens: Sequence[TokenLogprob], floor: float) -> tuple[list[float], list[int]]:
-    """Return the logprobs as recorded, and the positions of the censored ones, where the floor stands."""
-    raw = [token[1] for token in tokens]
+def values(raw: Sequence[float | None], floor: float) -> tuple[list[float], list[int]]:
+    """Return logprobs as they are recorded, and the positions of the censored ones, where the floor stands."""
     known = [logprob for logprob in raw if logprob is not None]
     if len(known) == len(raw) and min(known, default=0.0) > SENTINEL_LOGPROB and max(known, default=0.0) <= 0.0:
         return known, []
     censored = [index for index, logprob in enumerate(raw) if usable_logprob(logprob) is None]
-    return [recorded_logprob(logprob, floor) for logprob in raw], censored
+    recorded = [floor if logprob is None else logprob for logprob in raw]
+    for index in censored:
+        recorded[index] = floor
+    return recorded, censored
 
 
 def positions_with_alternatives(
@@ -152,21 +161,19 @@ def alternatives(
     tokens: Sequence[TokenLogprob], positions: Sequence[int], floor: float, *, capture_text: bool
 ) -> dict[str, Any]:
     """Return the alternatives of some positions as three parallel arrays; nothing where there are none."""
-    others = [other for position in positions for other in tokens[position].alternatives]
-    if not others:
+    per_position = [tokens[position].alternatives for position in positions]
+    logprobs = [logprob for others in per_position for logprob in logprobs_of(others)]
+    if not logprobs:
         return {}
     recorded: dict[str, Any] = {
-        names.ALTERNATIVE_POSITIONS: [position for position in positions for _ in tokens[position].alternatives],
-        names.ALTERNATIVE_VALUES: [recorded_logprob(other[1], floor) for other in others],
+        names.ALTERNATIVE_POSITIONS: [
+            position for position, others in zip(positions, per_position, strict=True) for _ in range(len(others))
+        ],
+        names.ALTERNATIVE_VALUES: values(logprobs, floor)[0],
     }
     if capture_text:
-        recorded[names.ALTERNATIVE_TOKENS] = clean_all([other[0] for other in others])
+        recorded[names.ALTERNATIVE_TOKENS] = clean_all([text for others in per_position for text in texts_of(others)])
     return recorded
-
-
-def recorded_logprob(logprob: float | None, floor: float) -> float:
-    """Return a logprob as it is recorded: raw where it is an honest number, else the floor (nats)."""
-    return logprob if logprob is not None and SENTINEL_LOGPROB < logprob <= ROUNDING_LOGPROB else floor
 
 
 def roll_up(total: RollUp, *, capture_text: bool) -> Iterator[Pair]:

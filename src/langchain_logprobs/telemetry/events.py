@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from langchain_logprobs.capture import Chunk
+from langchain_logprobs.capture import Chunks
 from langchain_logprobs.findings import Findings
 from langchain_logprobs.stretches import Stretch
 from langchain_logprobs.telemetry import attributes, names
+from langchain_logprobs.tokens import logprobs_of, texts_of
 
 MAX_TEXT = 500
 """Code points of a stretch that are recorded: some backends cut every string at 2,048 bytes."""
@@ -29,7 +30,7 @@ class Event(NamedTuple):
 
 
 def chunk_events(
-    chunks: Sequence[Chunk], most: int, tokens: Sequence[str] | None, values: Sequence[float] | None
+    chunks: Chunks, most: int, tokens: Sequence[str] | None, values: Sequence[float] | None
 ) -> Iterator[Event]:
     """Yield one event for each chunk that brought tokens, or, over `most`, one for each group of neighbours.
 
@@ -44,9 +45,8 @@ def chunk_events(
     count = min(most, len(chunks))
     for group in range(count):
         first = group * len(chunks) // count
-        last = (group + 1) * len(chunks) // count - 1
-        start = chunks[first].start
-        end = chunks[last].start + chunks[last].token_count
+        start = chunks.start_of(first)
+        end = chunks.start_of((group + 1) * len(chunks) // count)
         recorded: dict[str, Any] = {
             names.CHUNK_INDEX: first,
             names.TOKEN_START: start,
@@ -56,7 +56,7 @@ def chunk_events(
             recorded[names.TOKENS] = tokens[start:end]
         if values is not None:
             recorded[names.VALUES] = values[start:end]
-        yield Event(names.CHUNK_EVENT, chunks[first].time, recorded)
+        yield Event(names.CHUNK_EVENT, chunks.times[first], recorded)
 
 
 def choice_events(findings: Findings, time: int, *, capture_text: bool) -> Iterator[Event]:
@@ -69,7 +69,7 @@ def choice_events(findings: Findings, time: int, *, capture_text: bool) -> Itera
 
 
 def stretch_events(
-    stretches: Sequence[Stretch], chunks: Sequence[Chunk], end_time: int, floor: float, *, capture_text: bool
+    stretches: Sequence[Stretch], chunks: Chunks, end_time: int, floor: float, *, capture_text: bool
 ) -> Iterator[Event]:
     """Yield one event for each low-confidence stretch, at the arrival of its first token.
 
@@ -94,20 +94,8 @@ def stretch_events(
             recorded[names.TEXT] = attributes.clean(stretch.text[:MAX_TEXT])
         if stretch.alternatives:
             others = stretch.alternatives
-            recorded[names.ALTERNATIVE_VALUES] = [attributes.recorded_logprob(one.logprob, floor) for one in others]
+            recorded[names.ALTERNATIVE_VALUES] = attributes.values(logprobs_of(others), floor)[0]
             if capture_text:
-                recorded[names.ALTERNATIVE_TOKENS] = attributes.clean_all([one.token for one in others])
-        time = time_of_token(stretch.token_start, chunks, end_time)
+                recorded[names.ALTERNATIVE_TOKENS] = attributes.clean_all(texts_of(others))
+        time = chunks.time_of(stretch.token_start, end_time)
         yield Event(names.LOW_CONFIDENCE_EVENT, time, attributes.present(recorded.items()))
-
-
-def time_of_token(index: int, chunks: Sequence[Chunk], default: int) -> int:
-    """Return when a token arrived (nanoseconds since the epoch); `default` where it came in no chunk."""
-    low, high = 0, len(chunks)
-    while low < high:  # the last chunk that starts at or before the token
-        middle = (low + high) // 2
-        if chunks[middle].start <= index:
-            low = middle + 1
-        else:
-            high = middle
-    return chunks[low - 1].time if low else default

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from langchain_logprobs.capture import Chunk
+from langchain_logprobs.capture import Chunks
 from langchain_logprobs.findings import Findings
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.stretches import worst_stretches
 from langchain_logprobs.telemetry import attributes, names
 from langchain_logprobs.telemetry.events import Event, choice_events, chunk_events, stretch_events
+from langchain_logprobs.tokens import texts_of
 
 FEWEST_CHUNK_EVENTS = 8
 FEWEST_STRETCHES = 8
@@ -44,7 +45,7 @@ class Layout(NamedTuple):
     log_events: list[Event]
 
 
-def lay_out(findings: Findings, chunks: Sequence[Chunk], end_time: int, settings: Settings) -> Layout:
+def lay_out(findings: Findings, chunks: Chunks, end_time: int, settings: Settings) -> Layout:
     """Lay out the tokens of a model call.
 
     Args:
@@ -55,7 +56,7 @@ def lay_out(findings: Findings, chunks: Sequence[Chunk], end_time: int, settings
     """
     tokens = attributes.clean_all([token[0] for token in findings.tokens])
     text = tokens if settings.capture_text else None
-    values, censored = attributes.values(findings.tokens, settings.censored_floor)
+    values, censored = attributes.values([token[1] for token in findings.tokens], settings.censored_floor)
     array_bytes = _FLOAT_BYTES * len(values) + (0 if text is None else strings_size(text))
     on_span = settings.events in ("span", "both")
     choices = list(choice_events(findings, end_time, capture_text=settings.capture_text))
@@ -119,7 +120,7 @@ def strings_size(strings: Sequence[str]) -> int:
 def alternatives_size(findings: Findings, positions: Iterable[int]) -> int:
     """Return the size of the alternatives of some positions: a position, a string and a double each."""
     tokens = findings.tokens
-    texts = [other[0] for position in positions for other in tokens[position].alternatives]
+    texts = [text for position in positions for text in texts_of(tokens[position].alternatives)]
     return strings_size(texts) + (_INT_BYTES + _FLOAT_BYTES) * len(texts)
 
 

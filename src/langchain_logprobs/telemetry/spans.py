@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from opentelemetry import trace
@@ -11,7 +11,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
 
-from langchain_logprobs.capture import Chunk
+from langchain_logprobs.capture import Chunks
 from langchain_logprobs.findings import Findings, RollUp
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import attributes, genai, names
@@ -82,7 +82,7 @@ class Telemetry:
         self,
         span: Span,
         findings: Findings,
-        chunks: Sequence[Chunk],
+        chunks: Chunks,
         end_time: int,
         identity: dict[str, Any],
         response: Iterable[tuple[str, Any]],
