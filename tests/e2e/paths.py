@@ -25,6 +25,7 @@ T = TypeVar("T")
 QUESTION = "Name three rivers and say one surprising thing about each."
 MAX_TOKENS = 24
 TOP = 5
+GRACE = 2.0
 
 CHAIN = "invoke_workflow RunnableSequence"
 GRAPH = "invoke_agent rivers"
@@ -34,15 +35,7 @@ COMPLETION = f"text_completion {MODEL}"
 
 def chat_model(url: str, **options: Any) -> ChatOpenAI:
     """The chat class as a user sets it up, only without retries: they would hide what a test provokes."""
-    given = {
-        "logprobs": True,
-        "top_logprobs": TOP,
-        "max_tokens": MAX_TOKENS,
-        "max_retries": 0,
-        "timeout": 60,
-        **options,
-    }
-    return ChatOpenAI(model=MODEL, base_url=f"{url}/v1", api_key="none", **given)  # type: ignore[arg-type]
+    return ChatOpenAI(model=MODEL, **{**_common(url), "logprobs": True, "top_logprobs": TOP, **options})
 
 
 def completion_model(url: str, **options: Any) -> OpenAI:
@@ -152,16 +145,19 @@ class Path:
 async def closing(model: ChatOpenAI | OpenAI, work: Awaitable[T]) -> T:
     """Close the model's connections in the event loop that opened them; the garbage collector cannot.
 
-    First what the work has left running is cancelled, as `asyncio.run` does it at its end.
+    What the work has left running (the v3 protocol's reader, the rest of a batch) may end by itself first, as it does
+    in a program that goes on; then it is cancelled, as `asyncio.run` does it at its end.
     """
     before = asyncio.all_tasks()
     try:
         return await work
     finally:
         left = asyncio.all_tasks() - before
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        if left:
+            await asyncio.wait(left, timeout=GRACE)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
         await model.async_client._client.close()
 
 

@@ -49,6 +49,11 @@ class Exchange:
             for entry in each["logprobs"]["content"] or ()
         ]
 
+    @property
+    def finished(self) -> bool:
+        """Whether the server said why it stopped, which it does at the end of an answer."""
+        return any(each.get("finish_reason") for document in self.documents for each in document.get("choices", ()))
+
     def tokens(self, choice: int = 0) -> list[str]:
         """The tokens of one choice."""
         return [entry["token"] for entry in self.entries(choice)]

@@ -123,22 +123,26 @@ class Scene:
         assert len(calls) == len(self.delivered.runs) == self.path.calls
         written = sorted(list(zip(tokens(call), values(call), strict=True)) for call in calls)
         assert written == sorted(self.delivered.runs.values())
-        status = "partial"
+        allowed = {"partial"}
         if self.path.streamed:
             (entries,), (exchange,) = written, self.wire.exchanges
             assert len(entries) >= ENOUGH
             carried = list(zip(exchange.tokens(), exchange.values(), strict=True))
             # A consumer that leaves does not see everything that HTTP still brought; one that waits does.
             assert entries == (carried if by_server else carried[: len(entries)])
-            if len(entries) == SHORT["max_tokens"]:
-                status = "recorded"  # somebody read the rest after all
+            if exchange.finished and entries == carried:
+                allowed.add("recorded")  # somebody read the rest after all, perhaps up to LangChain's report of the end
         for call in calls:
             assert traced.path(call) == list(self.path.spans)
-            assert attributes(call)["logprobs.status"] == status
+            status = attributes(call)["logprobs.status"]
+            assert status in allowed
             assert ("logprobs.status.reason" in attributes(call)) == (status == "partial")
-            # A consumer that stops is no error; a server that fails is one.
-            assert (call.status.status_code is StatusCode.ERROR) == by_server
-            assert ("error.type" in attributes(call)) == by_server
+            # A consumer that stops is no error; a server that fails is one. (The first failure of a batch ends the whole
+            # chain: a call that is still waiting then is closed with its parent, before its own error comes.)
+            with_parent = self.path.calls > 1 and "parent" in str(attributes(call).get("logprobs.status.reason"))
+            failed = by_server and not with_parent
+            assert (call.status.status_code is StatusCode.ERROR) == failed
+            assert ("error.type" in attributes(call)) == failed
         # Ends that come late must not be written again.
         before = len(traced.spans)
         gc.collect()

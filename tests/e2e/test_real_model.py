@@ -34,7 +34,8 @@ def test_spans_equal_what_http_carried(name: str, wire: RecordingProxy, traced: 
         found = attributes(call)
         assert found["logprobs.status"] == "recorded"
         assert found["logprobs.source"] == "openai.chat"  # llama.cpp's, in its completions too
-        assert found["logprobs.entropy.top_k"] == TOP
+        if found["logprobs.token.count"]:  # an answer may consist of an end mark only, which is not measured
+            assert found["logprobs.entropy.top_k"] == TOP
         chunks = [event.attributes or {} for event in call.events if event.name == "logprobs.chunk"]
         assert bool(chunks) == path.streamed
         if path.streamed:
