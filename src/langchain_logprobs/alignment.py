@@ -25,7 +25,7 @@ from langchain_logprobs.spelling import (
     unspecial_bytes,
     utf8,
 )
-from langchain_logprobs.tokens import TokenLogprob
+from langchain_logprobs.tokens import TokenLogprob, texts_of
 
 _BEGINS_CHARACTER = bytes(0 if 0x80 <= byte < 0xC0 else 1 for byte in range(256))
 _STRAY_BYTE = re.compile("[\udc80-\udcff]")
@@ -214,7 +214,7 @@ def align(tokens: Sequence[TokenLogprob], text: str | None) -> Alignment:
     Returns:
         The alignment. Nothing is raised; `status` says how sure it is, and `failed` has no offsets at all.
     """
-    words = [token.token for token in tokens]
+    words = texts_of(tokens)
     joined = "".join(words)
     if text is None:
         # Literal escapes ("\xf0", "bytes:\xf0") are ASCII, so ASCII alone does not prove that the strings are the text.

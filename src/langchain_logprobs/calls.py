@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +13,9 @@ from langchain_logprobs.findings import Findings, RollUp, Status, level_of, meas
 from langchain_logprobs.hints import mention_lost_flag, why_missing
 from langchain_logprobs.measures import measure
 from langchain_logprobs.settings import Settings
-from langchain_logprobs.stretches import low_confidence_stretches, worst_stretches
+from langchain_logprobs.stretches import find_stretches
 from langchain_logprobs.structured import is_structured, structure
+from langchain_logprobs.tokens import TokenLogprob
 
 logger = logging.getLogger("langchain_logprobs")
 
@@ -60,7 +61,7 @@ def find(
         abandoned: Why it was ended for it; None where it ended by itself.
     """
     first = captured.choices[0].reading
-    choices = [choice.reading.tokens for choice in captured.choices]
+    choices: list[Sequence[TokenLogprob]] = [choice.reading.tokens for choice in captured.choices]
     alignments = [align(choice.reading.tokens, choice.text) for choice in captured.choices]
     measured = measure_choices(choices, alignments, settings.low_probability)
     status, reason = _status(call, captured, failed, abandoned, any(choices) or bool(first.reasoning))
@@ -68,7 +69,9 @@ def find(
     fields = None
     if choices[0] and (tool_calls or is_structured(captured.choices[0].text or "", call.request)):
         fields = structure(choices[0], alignments[0], tool_calls, call.request)
-    stretches = low_confidence_stretches(choices[0], alignments[0], threshold=settings.low_probability)
+    stretches, stretch_count = find_stretches(
+        choices[0], alignments[0], threshold=settings.low_probability, most=settings.max_stretches
+    )
     confidence = measured.total.confidence
     return Findings(
         status=status,
@@ -80,8 +83,8 @@ def find(
         weakest_token=measured.weakest_token,
         outside_count=measured.outside_count,
         level=level_of(confidence, high=settings.high_confidence, medium=settings.medium_confidence),
-        stretches=worst_stretches(stretches, settings.max_stretches),
-        stretch_count=len(stretches),
+        stretches=stretches,
+        stretch_count=stretch_count,
         fields=fields,
         reasoning=measure(first.reasoning, low_probability=settings.low_probability) if first.reasoning else None,
     )

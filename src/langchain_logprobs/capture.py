@@ -155,13 +155,9 @@ def _read_pieces(pieces: Sequence[Piece]) -> Choice:
     if counts is None:
         choice.reading = Reading()
         counts = [_read_one(piece, choice.reading) for piece in brought]
-    stops = [*accumulate(counts)]
-    bringing = [index for index, count in enumerate(counts) if count]
-    choice.chunks = Chunks(
-        [brought[index][0] for index in bringing],
-        [stops[index] - counts[index] for index in bringing],
-        stops[-1] if stops else 0,
-    )
+    bringing = [piece for piece, count in zip(brought, counts, strict=True) if count]
+    starts = [0, *accumulate(filter(None, counts))]
+    choice.chunks = Chunks([time for time, _, _ in bringing], starts[:-1], starts[-1])
     return choice
 
 

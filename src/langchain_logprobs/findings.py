@@ -46,7 +46,7 @@ class Findings:
     status: Status
     reason: str | None
     source: str | None
-    choices: list[list[TokenLogprob]]
+    choices: list[Sequence[TokenLogprob]]
     measures: list[Measures]
     total: Measures
     weakest_token: str | None
@@ -58,7 +58,7 @@ class Findings:
     reasoning: Measures | None = None
 
     @property
-    def tokens(self) -> list[TokenLogprob]:
+    def tokens(self) -> Sequence[TokenLogprob]:
         """The tokens of choice 0, the ones that the arrays hold."""
         return self.choices[0]
 

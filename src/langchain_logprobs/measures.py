@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import mul
+from itertools import pairwise
+from operator import eq, ge, lt, mul, sub
 from typing import NamedTuple
 
 from langchain_logprobs.tokens import (
@@ -17,9 +18,8 @@ from langchain_logprobs.tokens import (
     ROUNDING_LOGPROB,
     SENTINEL_LOGPROB,
     Alternative,
-    Alternatives,
-    Columns,
     TokenLogprob,
+    Tokens,
     logprobs_of,
     texts_of,
     usable_logprob,
@@ -86,6 +86,93 @@ def measure(tokens: Sequence[TokenLogprob], *, low_probability: float = LOW_PROB
     Returns:
         The measures; see each field of Measures for its definition and for when it is None.
     """
+    sheet = _measure_plain(tokens) if isinstance(tokens, Tokens) else None
+    if sheet is None:
+        sheet = _measure_with_care(tokens)
+    scored, lowest, min_index, entropies, masses, margins, off_top1, top_k = sheet
+    fsum = math.fsum
+    count = len(scored)
+    total = fsum(scored) + 0.0  # + 0.0 turns -0.0 into 0.0
+    mean = max(total / count, lowest) if count else None  # rounding could put it under the lowest of them
+    low = _below(scored, low_probability)
+    positions = len(entropies)
+    return Measures(
+        token_count=len(tokens),
+        scored_count=count,
+        censored_count=len(tokens) - count,
+        sum_logprob=total if count else None,
+        mean_logprob=mean,
+        confidence=None if mean is None else math.exp(mean),
+        perplexity=None if mean is None else _exp(-mean),
+        min_logprob=lowest + 0.0 if count else None,
+        min_probability=math.exp(lowest) if count else None,
+        min_index=min_index,
+        low_count=low,
+        low_ratio=low / count if count else None,
+        entropy_mean=fsum(entropies) / positions + 0.0 if positions else None,
+        entropy_max=max(entropies) + 0.0 if positions else None,
+        covered_mass_mean=fsum([mass if mass < 1.0 else 1.0 for mass in masses]) / positions if positions else None,
+        top_k=top_k or None,
+        margin_mean=fsum(margins) / len(margins) if margins else None,
+        off_top1_ratio=off_top1 / positions if positions else None,
+    )
+
+
+class _Sheet(NamedTuple):
+    """What the measures are made of."""
+
+    scored: list[float]
+    lowest: float
+    min_index: int | None
+    entropies: list[float]
+    masses: list[float]
+    margins: list[float]
+    off_top1: int
+    top_k: int
+
+
+def _measure_plain(tokens: Tokens) -> _Sheet | None:
+    """Measure an answer column by column; None if it is not plain enough, which takes a look at each token.
+
+    Plain is: no logprob is censored or above 0, and every token has equally many alternatives, sorted from the best.
+    """
+    logprobs = tokens.logprobs
+    others = tokens.alternatives.logprobs
+    count = len(logprobs)
+    width = len(others) // count if count else 0
+    if not width or tokens.stops != [*range(width, width * count + 1, width)]:
+        return None
+    if min(min(logprobs), min(others)) <= SENTINEL_LOGPROB or max(max(logprobs), max(others)) > 0.0:
+        return None
+    ranks = [others[rank::width] for rank in range(width)]
+    if not all(all(map(ge, better, worse)) for better, worse in pairwise(ranks)):
+        return None
+    exp, fsum = math.exp, math.fsum
+    probabilities = [*map(exp, others)]
+    products = [*map(mul, probabilities, others)]
+    masses = [*map(fsum, zip(*[iter(probabilities)] * width, strict=True))]
+    entropies = [-product for product in map(fsum, zip(*[iter(products)] * width, strict=True))]
+    margins = [*map(sub, probabilities[0::width], probabilities[1::width])] if width > 1 else []
+    texts, other_texts = tokens.tokens, tokens.alternatives.tokens
+    # The sampled token is nearly always the first alternative; where it is not, it can be a later one or none.
+    for index, first in enumerate(map(eq, texts, other_texts[0::width])):
+        text = texts[index]
+        start, stop = index * width, index * width + width
+        if text and "\ufffd" not in text:
+            if first or text in other_texts[start:stop]:
+                continue
+        elif _among(text, tokens[index].bytes, tokens[index].alternatives):
+            continue
+        own = exp(logprobs[index])
+        masses[index] = fsum([*probabilities[start:stop], own])
+        entropies[index] = -fsum([*products[start:stop], own * logprobs[index]])
+    lowest = min(logprobs)
+    off_top1 = sum(map(lt, logprobs, ranks[0]))
+    return _Sheet(logprobs, lowest, logprobs.index(lowest), entropies, masses, margins, off_top1, width)
+
+
+def _measure_with_care(tokens: Sequence[TokenLogprob]) -> _Sheet:
+    """Measure an answer token by token."""
     exp, fsum = math.exp, math.fsum
     scored: list[float] = []
     lowest = math.inf
@@ -95,8 +182,6 @@ def measure(tokens: Sequence[TokenLogprob], *, low_probability: float = LOW_PROB
     margins: list[float] = []
     off_top1 = 0
     top_k = 0
-    columns: Columns | None = None
-    sheet: _Sheet | None = None
     for index, (token, logprob, token_bytes, alternatives) in enumerate(tokens):
         if logprob is not None and SENTINEL_LOGPROB < logprob <= ROUNDING_LOGPROB:
             if logprob > 0.0:
@@ -106,24 +191,6 @@ def measure(tokens: Sequence[TokenLogprob], *, low_probability: float = LOW_PROB
                 lowest, min_index = logprob, index
         else:
             logprob = None
-        if not alternatives:
-            continue
-        if type(alternatives) is Alternatives:
-            if alternatives.columns is not columns:
-                columns = alternatives.columns
-                sheet = _compute(columns)
-            start, stop = alternatives.start, alternatives.stop
-            if sheet is not None and logprob is not None and token and token in sheet.tokens[start:stop]:
-                probabilities = sorted(sheet.probabilities[start:stop])
-                if stop - start > top_k:
-                    top_k = stop - start
-                if stop - start > 1:
-                    margins.append(probabilities[-1] - probabilities[-2])
-                if logprob != sheet.logprobs[start] and logprob < max(sheet.logprobs[start:stop]):
-                    off_top1 += 1
-                masses.append(fsum(probabilities))
-                entropies.append(-fsum(sheet.products[start:stop]))
-                continue
         found = [usable_logprob(each) for each in logprobs_of(alternatives)]
         usable = sorted([each for each in found if each is not None], reverse=True)
         if not usable:
@@ -139,49 +206,7 @@ def measure(tokens: Sequence[TokenLogprob], *, low_probability: float = LOW_PROB
             probabilities.append(exp(logprob))
         masses.append(fsum(probabilities))
         entropies.append(-fsum(map(mul, probabilities, usable)))
-    count = len(scored)
-    total = fsum(scored) + 0.0  # + 0.0 turns -0.0 into 0.0
-    mean = max(total / count, lowest) if count else None  # rounding could put it under the lowest of them
-    low = _below(scored, low_probability)
-    positions = len(entropies)
-    return Measures(
-        token_count=len(tokens),
-        scored_count=count,
-        censored_count=len(tokens) - count,
-        sum_logprob=total if count else None,
-        mean_logprob=mean,
-        confidence=None if mean is None else exp(mean),
-        perplexity=None if mean is None else _exp(-mean),
-        min_logprob=lowest + 0.0 if count else None,
-        min_probability=exp(lowest) if count else None,
-        min_index=min_index,
-        low_count=low,
-        low_ratio=low / count if count else None,
-        entropy_mean=fsum(entropies) / positions + 0.0 if positions else None,
-        entropy_max=max(entropies) + 0.0 if positions else None,
-        covered_mass_mean=fsum([min(1.0, mass) for mass in masses]) / positions if positions else None,
-        top_k=top_k or None,
-        margin_mean=fsum(margins) / len(margins) if margins else None,
-        off_top1_ratio=off_top1 / positions if positions else None,
-    )
-
-
-class _Sheet(NamedTuple):
-    """What is computed for all alternatives of an answer at once."""
-
-    tokens: list[str]
-    logprobs: list[float]
-    probabilities: list[float]
-    products: list[float]  # p ln p
-
-
-def _compute(columns: Columns) -> _Sheet | None:
-    """Return the columns' probabilities; None where a logprob is censored or above 0, which takes a closer look."""
-    logprobs = columns.logprobs
-    if min(logprobs) <= SENTINEL_LOGPROB or max(logprobs) > 0.0:
-        return None
-    probabilities = [*map(math.exp, logprobs)]
-    return _Sheet(columns.tokens, logprobs, probabilities, [*map(mul, probabilities, logprobs)])
+    return _Sheet(scored, lowest, min_index, entropies, masses, margins, off_top1, top_k)
 
 
 def _among(token: str, token_bytes: bytes | None, alternatives: Sequence[Alternative]) -> bool:

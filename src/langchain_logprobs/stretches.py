@@ -14,6 +14,9 @@ from langchain_logprobs.tokens import (
     SENTINEL_LOGPROB,
     Alternative,
     TokenLogprob,
+    alternatives_of,
+    logprobs_of,
+    texts_of,
     usable_logprob,
 )
 
@@ -128,7 +131,7 @@ def low_confidence_stretches(
 
     A token is low if its probability is below the threshold or it is censored (see `usable_logprob`). Low tokens with
     few others between them make one stretch; its edges are trimmed of white space and moved out to whole words.
-    For a total beside the N worst, call without `max_stretches` and use `worst_stretches`. After FLARE (Jiang et al.
+    After FLARE (Jiang et al.
     2023, arXiv:2305.06983), whose rule in LangChain is the preset: `low_confidence_stretches(tokens, text, **FLARE)`.
 
     Args:
@@ -150,20 +153,47 @@ def low_confidence_stretches(
     Raises:
         ValueError: The threshold is not in (0, 1], or a count is negative.
     """
+    if max_stretches is not None and max_stretches < 0:
+        raise ValueError(f"max_stretches must not be negative, got {max_stretches!r}")
+    stretches, _ = find_stretches(
+        tokens,
+        text,
+        threshold=threshold,
+        merge_gap=merge_gap,
+        most=max_stretches,
+        words=words,
+        punctuation=punctuation,
+        pad=pad,
+    )
+    return stretches
+
+
+def find_stretches(
+    tokens: Sequence[TokenLogprob],
+    text: str | Alignment | None,
+    *,
+    threshold: float = LOW_PROBABILITY,
+    merge_gap: int = 1,
+    most: int | None = None,
+    words: bool = True,
+    punctuation: bool | None = None,
+    pad: int = 0,
+) -> tuple[list[Stretch], int]:
+    """Find the worst stretches, and how many there are in all; see `low_confidence_stretches`."""
     if not 0.0 < threshold <= 1.0:
         raise ValueError(f"threshold must be above 0 and at most 1, got {threshold!r}")
-    for name, value in (("merge_gap", merge_gap), ("max_stretches", max_stretches), ("pad", pad)):
-        if value is not None and value < 0:
+    for name, value in (("merge_gap", merge_gap), ("pad", pad)):
+        if value < 0:
             raise ValueError(f"{name} must not be negative, got {value!r}")
     # A little above the exact bound: the few tokens this lets through are compared as probabilities, as FLARE does.
     bound = math.log(threshold) + 1e-9
     low = [
         index
-        for index, token in enumerate(tokens)
-        if (logprob := token[1]) is None or not bound <= logprob <= ROUNDING_LOGPROB
+        for index, logprob in enumerate(logprobs_of(tokens))
+        if logprob is None or not bound <= logprob <= ROUNDING_LOGPROB
     ]
     if not low:
-        return []
+        return [], 0
     alignment = text if isinstance(text, Alignment) else align(tokens, text)
     if punctuation is None:
         punctuation = _BLANK_OR_CODE.match(alignment.text) is not None
@@ -177,8 +207,17 @@ def low_confidence_stretches(
                 before.low + run.low, before.first, run.last, min(before.start, run.start), max(before.end, run.end)
             )
         runs.append(run)
-    stretches = [_stretch(tokens, alignment, run) for run in runs]
-    return stretches if max_stretches is None else worst_stretches(stretches, max_stretches)
+    kept = runs
+    if most is not None and len(runs) > most:  # a weak answer has hundreds, and making one costs more than finding it
+        logprobs = logprobs_of(tokens)
+        worst = sorted(range(len(runs)), key=lambda run: min(map(_order, map(logprobs.__getitem__, runs[run].low))))
+        kept = [runs[index] for index in sorted(worst[:most])]
+    return [_stretch(tokens, alignment, run) for run in kept], len(runs)
+
+
+def _order(logprob: float | None) -> float:
+    usable = usable_logprob(logprob)
+    return -math.inf if usable is None else usable  # a censored token is weaker than any other
 
 
 def worst_stretches(stretches: Sequence[Stretch], count: int) -> list[Stretch]:
@@ -213,17 +252,17 @@ def _significant(
     """Leave out the tokens outside the text, white space, and punctuation where it does not count."""
     pattern = _NOT_BLANK if punctuation else _LETTER
     text, starts, ends = alignment.text, alignment.starts, alignment.ends
+    texts, logprobs = texts_of(tokens), logprobs_of(tokens)
     kept = []
     for index in low:
-        token = tokens[index]
         if alignment.failed or not words:
-            shown = pattern.search(token.token)
+            shown = pattern.search(texts[index])
         else:
             # The text, not the token: "\xf0\x9f" as literal escapes is an emoji, though it spells letters.
             shown = pattern.search(text, starts[index], ends[index])
         if shown is None or (not alignment.failed and starts[index] == ends[index]):
             continue
-        logprob = token.logprob
+        logprob = logprobs[index]
         if logprob is None or not SENTINEL_LOGPROB < logprob <= ROUNDING_LOGPROB or math.exp(logprob) < threshold:
             kept.append(index)
     return kept
@@ -270,15 +309,15 @@ def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
 
 def _stretch(tokens: Sequence[TokenLogprob], alignment: Alignment, run: _Run) -> Stretch:
     low = run.low
-    scored = [(logprob, index) for index in low if (logprob := usable_logprob(tokens[index].logprob)) is not None]
+    all_logprobs = logprobs_of(tokens)
+    scored = [(logprob, index) for index in low if (logprob := usable_logprob(all_logprobs[index])) is not None]
     censored_count = len(low) - len(scored)
     weakest, min_index = min(scored) if scored else (None, low[0])
     min_probability = None if weakest is None else math.exp(weakest)
-    logprobs = [
-        value for token in tokens[run.first : run.last + 1] if (value := usable_logprob(token.logprob)) is not None
-    ]
+    touched = [usable_logprob(logprob) for logprob in all_logprobs[run.first : run.last + 1]]
+    logprobs = [logprob for logprob in touched if logprob is not None]
     if alignment.failed:
-        text = "".join(token.token for token in tokens[run.first : run.last + 1])
+        text = "".join(texts_of(tokens)[run.first : run.last + 1])
         offsets: tuple[int | None, int | None, int | None, int | None] = (None, None, None, None)
     else:
         text = alignment.text[run.start : run.end]
@@ -298,5 +337,5 @@ def _stretch(tokens: Sequence[TokenLogprob], alignment: Alignment, run: _Run) ->
         min_index,
         math.fsum(logprobs) / len(logprobs) if logprobs else None,
         severity,
-        tokens[min_index].alternatives,
+        alternatives_of(tokens, min_index),
     )

@@ -123,16 +123,6 @@ def _bytes_of(raw: dict[str, Any]) -> bytes | None:
         return None
 
 
-def texts_of(alternatives: Sequence[Alternative]) -> list[str]:
-    """Return the texts of some alternatives, the quick way where there is one."""
-    return alternatives.tokens if type(alternatives) is Alternatives else [other[0] for other in alternatives]
-
-
-def logprobs_of(alternatives: Sequence[Alternative]) -> Sequence[float | None]:
-    """Return the logprobs of some alternatives (nats), the quick way where there is one."""
-    return alternatives.logprobs if type(alternatives) is Alternatives else [other[1] for other in alternatives]
-
-
 class TokenLogprob(NamedTuple):
     """One token of an answer with its logprob, as the provider returned it.
 
@@ -150,6 +140,89 @@ class TokenLogprob(NamedTuple):
     logprob: float | None
     bytes: bytes | None = None
     alternatives: Sequence[Alternative] = ()
+
+
+class Tokens(Sequence[TokenLogprob]):
+    """The tokens of a plain answer: an immutable sequence that makes its items when they are asked for.
+
+    An answer is mostly measured and copied into arrays, which takes its columns alone. It equals any sequence of the
+    same items.
+
+    Attributes:
+        tokens: Their texts.
+        logprobs: Their logprobs (nats), all of them floats and none NaN.
+        alternatives: The alternatives of all of them.
+        stops: Where the alternatives of each end in these; they begin where those of the one before it end.
+    """
+
+    __slots__ = ("_byte_lists", "alternatives", "logprobs", "stops", "tokens")
+
+    def __init__(
+        self,
+        tokens: list[str],
+        logprobs: list[float],
+        byte_lists: list[list[int]],
+        alternatives: Columns,
+        stops: list[int],
+    ) -> None:
+        """Take the columns; `byte_lists` holds the bytes of each token as numbers."""
+        self.tokens = tokens
+        self.logprobs = logprobs
+        self._byte_lists = byte_lists
+        self.alternatives = alternatives
+        self.stops = stops
+
+    @overload
+    def __getitem__(self, index: int) -> TokenLogprob: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[TokenLogprob]: ...
+
+    def __getitem__(self, index: int | slice) -> TokenLogprob | list[TokenLogprob]:
+        """Return the token at an index, or a list of those of a slice."""
+        if isinstance(index, slice):
+            return [self[position] for position in range(*index.indices(len(self)))]
+        alternatives = self.alternatives_at(index if index >= 0 else index + len(self))
+        return TokenLogprob(self.tokens[index], self.logprobs[index], bytes(self._byte_lists[index]), alternatives)
+
+    def alternatives_at(self, index: int) -> Sequence[Alternative]:
+        """Return the alternatives of the token at an index (not a negative one), without making the token."""
+        start = self.stops[index - 1] if index else 0
+        stop = self.stops[index]
+        return Alternatives(self.alternatives, start, stop) if start < stop else ()
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.tokens)
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether the other is a sequence of the same items."""
+        return isinstance(other, (list, Tokens)) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as the list that it equals
+
+    def __repr__(self) -> str:
+        """Look like that list."""
+        return repr(list(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as that list."""
+        return list, (list(self),)
+
+
+def texts_of(items: Sequence[Alternative] | Sequence[TokenLogprob]) -> list[str]:
+    """Return the texts of tokens or alternatives, the quick way where there is one."""
+    return items.tokens if isinstance(items, (Alternatives, Tokens)) else [item[0] for item in items]
+
+
+def logprobs_of(items: Sequence[Alternative] | Sequence[TokenLogprob]) -> Sequence[float | None]:
+    """Return the logprobs of tokens or alternatives (nats), the quick way where there is one."""
+    return items.logprobs if isinstance(items, (Alternatives, Tokens)) else [item[1] for item in items]
+
+
+def alternatives_of(tokens: Sequence[TokenLogprob], index: int) -> Sequence[Alternative]:
+    """Return the alternatives of the token at an index, the quick way where there is one."""
+    return tokens.alternatives_at(index) if isinstance(tokens, Tokens) else tokens[index].alternatives
 
 
 def usable_logprob(logprob: float | None) -> float | None:

@@ -31,7 +31,7 @@ def read(container: Any, text: str | None, into: Reading) -> bool:
             continue
         token_id, value = next(iter(entry.items()))
         alternatives = [(_spell(each_id, each), each) for each_id, each in entry.items()] if len(entry) > 1 else []
-        into.tokens.append(
+        into.to_append().append(
             TokenLogprob(
                 text_of_one or _spell(token_id, value),
                 read_number(logprob_of(value), into),

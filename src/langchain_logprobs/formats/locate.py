@@ -101,4 +101,4 @@ def _chunk_text(source: object) -> str | None:
 def _read(container: Any, text: str | None) -> list[TokenLogprob]:
     reading = Reading()
     read_container(container, reading, text)
-    return reading.tokens
+    return list(reading.tokens)

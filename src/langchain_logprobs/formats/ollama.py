@@ -11,7 +11,7 @@ def read(container: Any, text: str | None, into: Reading) -> bool:
     """Append the tokens."""
     if not _is_list_of_entries(container):
         return False
-    read_entries(container, into.tokens, into)
+    read_entries(container, into.to_append(), into)
     return True
 
 

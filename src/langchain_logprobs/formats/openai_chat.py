@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_logprobs.formats._reading import Reading, WireFormat, as_mapping, read_entries
+from langchain_logprobs.formats._reading import Reading, WireFormat, as_mapping, read_entries, read_plain
 
 _ANSWER_KEYS = ("content", "refusal")
 _REASONING_KEY = "reasoning_content"
@@ -26,7 +26,10 @@ def read(container: Any, text: str | None, into: Reading) -> bool:
     for key in _KEYS:
         entries = fields.get(key)
         if isinstance(entries, (list, tuple)):
-            read_entries(entries, into.reasoning if key == _REASONING_KEY else into.tokens, into)
+            if key == "content" and not into.tokens and (plain := read_plain(entries)) is not None:
+                into.tokens = plain
+            elif entries:
+                read_entries(entries, into.reasoning if key == _REASONING_KEY else into.to_append(), into)
         elif entries is not None:
             into.reject(f"{key!r} of type {type(entries).__name__}")
     return True

@@ -40,7 +40,7 @@ def read(container: Any, text: str | None, into: Reading) -> bool:
             continue
         logprob = read_number(logprobs[index], into) if index < len(logprobs) else None
         alternatives = tops[index] if index < len(tops) else None
-        into.tokens.append(
+        into.to_append().append(
             TokenLogprob(
                 token,
                 logprob,

@@ -15,7 +15,7 @@ def read(container: Any, text: str | None, into: Reading) -> bool:
     """Append one token, spelled as the chunk's text (empty where there was no chunk)."""
     if not is_number(container):
         return False
-    into.tokens.append(TokenLogprob(text or "", read_number(container, into)))
+    into.to_append().append(TokenLogprob(text or "", read_number(container, into)))
     return True
 
 

@@ -19,7 +19,7 @@ def read(container: Any, text: str | None, into: Reading) -> bool:
         return False
     entries = container[KEY]
     if isinstance(entries, (list, tuple)):
-        read_entries(entries, into.tokens, into)
+        read_entries(entries, into.to_append(), into)
     elif entries is not None:
         into.reject(f"{KEY!r} of type {type(entries).__name__}")
     return True

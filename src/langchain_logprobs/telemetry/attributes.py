@@ -15,6 +15,7 @@ from langchain_logprobs.tokens import (
     ROUNDING_LOGPROB,
     SENTINEL_LOGPROB,
     TokenLogprob,
+    alternatives_of,
     logprobs_of,
     texts_of,
     usable_logprob,
@@ -145,15 +146,17 @@ def positions_with_alternatives(
         fields: The fields of the answer.
     """
     if low_probability is None:
-        return [index for index, token in enumerate(tokens) if token.alternatives]
+        return [index for index in range(len(tokens)) if alternatives_of(tokens, index)]
     threshold = math.log(low_probability) if low_probability > 0.0 else -math.inf
     low = []
-    for index, (_, logprob, _, alternatives) in enumerate(tokens):
-        if alternatives and (logprob is None or logprob < threshold or logprob > ROUNDING_LOGPROB):
+    for index, logprob in enumerate(logprobs_of(tokens)):
+        if (logprob is None or not threshold <= logprob <= ROUNDING_LOGPROB) and alternatives_of(tokens, index):
             low.append((-math.inf if logprob is None else logprob, index))
     positions = [index for _, index in sorted(low)]
     rows = [] if fields is None else sorted(fields.rows, key=attrgetter("confidence"))
-    of_fields = (row.min_index for row in rows if row.min_index < len(tokens) and tokens[row.min_index].alternatives)
+    of_fields = (
+        row.min_index for row in rows if row.min_index < len(tokens) and alternatives_of(tokens, row.min_index)
+    )
     return list(dict.fromkeys([*positions, *of_fields]))
 
 
@@ -161,7 +164,7 @@ def alternatives(
     tokens: Sequence[TokenLogprob], positions: Sequence[int], floor: float, *, capture_text: bool
 ) -> dict[str, Any]:
     """Return the alternatives of some positions as three parallel arrays; nothing where there are none."""
-    per_position = [tokens[position].alternatives for position in positions]
+    per_position = [alternatives_of(tokens, position) for position in positions]
     logprobs = [logprob for others in per_position for logprob in logprobs_of(others)]
     if not logprobs:
         return {}

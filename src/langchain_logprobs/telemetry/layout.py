@@ -15,7 +15,7 @@ from langchain_logprobs.settings import Settings
 from langchain_logprobs.stretches import worst_stretches
 from langchain_logprobs.telemetry import attributes, names
 from langchain_logprobs.telemetry.events import Event, choice_events, chunk_events, stretch_events
-from langchain_logprobs.tokens import texts_of
+from langchain_logprobs.tokens import alternatives_of, logprobs_of, texts_of
 
 FEWEST_CHUNK_EVENTS = 8
 FEWEST_STRETCHES = 8
@@ -54,9 +54,9 @@ def lay_out(findings: Findings, chunks: Chunks, end_time: int, settings: Setting
         end_time: When it ended (nanoseconds since the epoch).
         settings: The budgets, and what is wanted at all.
     """
-    tokens = attributes.clean_all([token[0] for token in findings.tokens])
+    tokens = attributes.clean_all(texts_of(findings.tokens))
     text = tokens if settings.capture_text else None
-    values, censored = attributes.values([token[1] for token in findings.tokens], settings.censored_floor)
+    values, censored = attributes.values(logprobs_of(findings.tokens), settings.censored_floor)
     array_bytes = _FLOAT_BYTES * len(values) + (0 if text is None else strings_size(text))
     on_span = settings.events in ("span", "both")
     choices = list(choice_events(findings, end_time, capture_text=settings.capture_text))
@@ -120,7 +120,7 @@ def strings_size(strings: Sequence[str]) -> int:
 def alternatives_size(findings: Findings, positions: Iterable[int]) -> int:
     """Return the size of the alternatives of some positions: a position, a string and a double each."""
     tokens = findings.tokens
-    texts = [text for position in positions for text in texts_of(tokens[position].alternatives)]
+    texts = [text for position in positions for text in texts_of(alternatives_of(tokens, position))]
     return strings_size(texts) + (_INT_BYTES + _FLOAT_BYTES) * len(texts)
 
 
@@ -141,8 +141,10 @@ def _positions(findings: Findings, recorded: int, spent: int, settings: Settings
         return []
     every = settings.alternatives == "all"
     wanted = attributes.positions_with_alternatives(
-        findings.tokens[:recorded], None if every else settings.low_probability, findings.fields
+        findings.tokens, None if every else settings.low_probability, findings.fields
     )
+    if recorded < len(findings.tokens):
+        wanted = [position for position in wanted if position < recorded]
     limit = settings.span_bytes if every else min(settings.detail_bytes, settings.span_bytes)
     if spent + alternatives_size(findings, wanted) <= limit:
         return sorted(wanted)
