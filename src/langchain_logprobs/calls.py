@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_logprobs.alignment import align
+from langchain_logprobs.alignment import Alignment, AlignmentStatus, align
 from langchain_logprobs.capture import Captured
 from langchain_logprobs.findings import Findings, RollUp, Status, level_of, measure_choices
 from langchain_logprobs.hints import mention_lost_flag, why_missing
@@ -15,7 +15,7 @@ from langchain_logprobs.measures import measure
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.stretches import find_stretches
 from langchain_logprobs.structured import is_structured, structure
-from langchain_logprobs.tokens import TokenLogprob
+from langchain_logprobs.tokens import TokenLogprob, texts_of
 
 logger = logging.getLogger("langchain_logprobs")
 
@@ -64,7 +64,17 @@ def find(
     choices: list[Sequence[TokenLogprob]] = [choice.reading.tokens for choice in captured.choices]
     alignments = [align(choice.reading.tokens, choice.text) for choice in captured.choices]
     measured = measure_choices(choices, alignments, settings.low_probability)
-    status, reason = _status(call, captured, failed, abandoned, any(choices) or bool(first.reasoning))
+    lost = captured.lost
+    if lost is None and any(map(_spell_a_part, choices, alignments)):
+        lost = "the tokens spell only a part of the answer"
+    status, reason = _status(
+        call,
+        captured,
+        abandoned or failed or lost,
+        any(choices) or bool(first.reasoning),
+        failed=failed is not None,
+        abandoned=abandoned is not None,
+    )
     tool_calls = _tool_calls(captured.choices[0].generation)
     fields = None
     if choices[0] and (tool_calls or is_structured(captured.choices[0].text or "", call.request)):
@@ -90,8 +100,16 @@ def find(
     )
 
 
+def _spell_a_part(tokens: Sequence[TokenLogprob], alignment: Alignment) -> bool:
+    """Tell whether tokens are missing: what is there lies inside the answer's text, once or several times."""
+    if alignment.status not in (AlignmentStatus.PARTIAL, AlignmentStatus.FAILED):
+        return False
+    joined = "".join(texts_of(tokens)).strip()
+    return bool(joined) and joined in alignment.text
+
+
 def _status(
-    call: Call, captured: Captured, failed: str | None, abandoned: str | None, any_tokens: bool
+    call: Call, captured: Captured, early: str | None, any_tokens: bool, *, failed: bool, abandoned: bool
 ) -> tuple[Status, str | None]:
     malformed = sum(choice.reading.malformed for choice in captured.choices)
     unreadable = None
@@ -99,11 +117,11 @@ def _status(
         problem = next(choice.reading.problem for choice in captured.choices if choice.reading.problem)
         unreadable = f"{malformed} logprob values could not be read, the first: {problem}"
         logger.warning("%s", unreadable)
-    reason = abandoned or failed or captured.lost or unreadable
+    reason = early or unreadable
     if any_tokens:
         return ("recorded" if reason is None else "partial"), reason
-    if not call.asked and not malformed and abandoned is None:
-        if failed is None:
+    if not call.asked and not malformed and not abandoned:
+        if not failed:
             mention_lost_flag(call.class_name, call.request)
         return "not_requested", None
     if reason is not None:

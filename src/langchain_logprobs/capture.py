@@ -98,7 +98,10 @@ def container_of(chunk: GenerationChunk | ChatGenerationChunk | None, keywords: 
         if container is not None:
             return container
     container = keywords.get("logprobs")
-    return keywords.get("log_probs") if container is None else container
+    if container is None:
+        container = keywords.get("log_probs")
+    # LiteLLM's router hands on the request's own parameter, which is a flag or a number of alternatives.
+    return None if isinstance(container, int) else container
 
 
 def collect(
@@ -148,7 +151,8 @@ def _generations(response: LLMResult | None) -> list[Any]:
 
 
 def _read_pieces(pieces: Sequence[Piece]) -> Choice:
-    text = "".join([text for _, text, _ in pieces if type(text) is str]) or None
+    # Under streaming v3 some integrations pass LangChain's own kind of str.
+    text = "".join([text for _, text, _ in pieces if isinstance(text, str)]) or None
     choice = Choice(Reading(), text=text)
     brought = [piece for piece in pieces if piece[2] is not None]
     counts = _read_together(brought, choice.reading)
@@ -177,7 +181,7 @@ def _read_together(pieces: Sequence[Piece], reading: Reading) -> list[int] | Non
 def _read_one(piece: Piece, reading: Reading) -> int:
     before = len(reading.tokens)
     _, text, container = piece
-    read_container(container, reading, text if type(text) is str else None)
+    read_container(container, reading, str(text) if isinstance(text, str) else None)
     return len(reading.tokens) - before
 
 

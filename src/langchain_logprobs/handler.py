@@ -279,7 +279,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         if model is not None:
             identity[genai.REQUEST_MODEL] = model
         asked = request.asks_for_logprobs(params)
-        in_constructor = not asked and request.asks_for_logprobs(request.constructor_arguments(serialized))
+        in_constructor = not asked and request.constructor_asks(serialized)
         call = Call(
             identity, kwargs, asked or in_constructor, in_constructor, genai.choice_count(params),
             request.class_name(serialized),

@@ -46,14 +46,14 @@ def mention_lost_flag(class_name: str, request: Mapping[str, Any]) -> None:
 
 def _reason(class_name: str, request: Mapping[str, Any], in_constructor_only: bool, tool_calls: bool) -> str:
     model = class_name or "the model"
-    if in_constructor_only:
-        return f"{model} does not send its constructor's logprobs flag: use .bind(logprobs=True)"
     integration = dropped_by(class_name)
     if integration is not None:
         params = request.get("invocation_params")
         by_include = isinstance(params, Mapping) and asks_by_include(params)
         if by_include or integration not in _RECOVERED_ON_ONE_PATH:
             return f'{model} drops its logprobs: call langchain_logprobs.recover_dropped_logprobs("{integration}") once'
+    if in_constructor_only:
+        return f"{model} does not send its constructor's logprobs flag: use .bind(logprobs=True)"
     if tool_calls:
         return "the answer is a tool call, for whose tokens most providers send no logprobs"
     return "the provider sent none; not every model and endpoint has them"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,7 +10,8 @@ RESPONSES_INCLUDE = "message.output_text.logprobs"
 """What OpenAI's Responses API takes in `include` instead of a flag."""
 
 _FLAGS = ("logprobs", "response_logprobs", "responseLogprobs", "return_logprobs", "top_logprobs", "n_probs")
-_NESTED = ("model_kwargs", "generation_config", "extra_body", "options", "response_format_kwargs")
+_NESTED = ("model_kwargs", "generation_config", "extra_body", "options", "additional_model_request_fields")
+_FLAG_IN_REPR = re.compile(r"\b(?:logprobs|top_logprobs)=(?:True|[1-9])")
 
 
 def asks_for_logprobs(params: Mapping[str, Any]) -> bool:
@@ -38,10 +40,17 @@ def asks_by_include(params: Mapping[str, Any]) -> bool:
     return False
 
 
-def constructor_arguments(serialized: object) -> Mapping[str, Any]:
-    """Return the keyword arguments that a serialized model was made with; empty where they are unknown."""
-    arguments = serialized.get("kwargs") if isinstance(serialized, Mapping) else None
-    return arguments if isinstance(arguments, Mapping) else {}
+def constructor_asks(serialized: object) -> bool:
+    """Tell whether a serialized model was made with a flag for logprobs.
+
+    Of a model that LangChain cannot serialize (ChatOllama, ChatHuggingFace) only the repr is there to tell.
+    """
+    if not isinstance(serialized, Mapping):
+        return False
+    arguments, shown = serialized.get("kwargs"), serialized.get("repr")
+    if isinstance(arguments, Mapping) and asks_for_logprobs(arguments):
+        return True
+    return isinstance(shown, str) and _FLAG_IN_REPR.search(shown) is not None
 
 
 def class_name(serialized: object) -> str:
