@@ -54,13 +54,17 @@ class Exchange:
         """Whether the server said why it stopped, which it does at the end of an answer."""
         return any(each.get("finish_reason") for document in self.documents for each in document.get("choices", ()))
 
+    def pairs(self, choice: int = 0) -> list[tuple[str, float]]:
+        """The tokens of one choice with their logprobs."""
+        return [(entry["token"], entry["logprob"]) for entry in self.entries(choice)]
+
     def tokens(self, choice: int = 0) -> list[str]:
         """The tokens of one choice."""
-        return [entry["token"] for entry in self.entries(choice)]
+        return [token for token, _ in self.pairs(choice)]
 
     def values(self, choice: int = 0) -> list[float]:
         """The logprobs of one choice."""
-        return [entry["logprob"] for entry in self.entries(choice)]
+        return [value for _, value in self.pairs(choice)]
 
 
 class RecordingProxy:

@@ -25,7 +25,7 @@ from opentelemetry.trace import StatusCode
 from paths import PATHS, Path, closing, opened
 from processes import stop, wait_for
 from proxy import RecordingProxy
-from tracing import Traced, attributes, tokens, values
+from tracing import Traced, attributes, pairs
 
 # The v3 streaming protocol says at each use that it is in beta.
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
@@ -121,24 +121,24 @@ class Scene:
         traced.assert_complete()
         calls = traced.calls
         assert len(calls) == len(self.delivered.runs) == self.path.calls
-        written = sorted(list(zip(tokens(call), values(call), strict=True)) for call in calls)
+        written = sorted(pairs(call) for call in calls)
         assert written == sorted(self.delivered.runs.values())
         allowed = {"partial"}
         if self.path.streamed:
             (entries,), (exchange,) = written, self.wire.exchanges
             assert len(entries) >= ENOUGH
-            carried = list(zip(exchange.tokens(), exchange.values(), strict=True))
+            finished, carried = exchange.finished, exchange.pairs()  # in this order: HTTP may still bring more
             # A consumer that leaves does not see everything that HTTP still brought; one that waits does.
             assert entries == (carried if by_server else carried[: len(entries)])
-            if exchange.finished and entries == carried:
+            if finished and entries == carried:
                 allowed.add("recorded")  # somebody read the rest after all, perhaps up to LangChain's report of the end
         for call in calls:
             assert traced.path(call) == list(self.path.spans)
             status = attributes(call)["logprobs.status"]
             assert status in allowed
             assert ("logprobs.status.reason" in attributes(call)) == (status == "partial")
-            # A consumer that stops is no error; a server that fails is one. (The first failure of a batch ends the whole
-            # chain: a call that is still waiting then is closed with its parent, before its own error comes.)
+            # A consumer that stops is no error; a server that fails is one. (The first failure of a batch ends all of
+            # its chains: a call that is still waiting then is closed with its parent, before its own error comes.)
             with_parent = self.path.calls > 1 and "parent" in str(attributes(call).get("logprobs.status.reason"))
             failed = by_server and not with_parent
             assert (call.status.status_code is StatusCode.ERROR) == failed

@@ -7,7 +7,7 @@ import math
 import pytest
 from paths import PATHS, TOP
 from proxy import RecordingProxy
-from tracing import Traced, attributes, tokens, values
+from tracing import Traced, attributes, pairs, tokens
 
 # The v3 streaming protocol says at each use that it is in beta.
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
@@ -22,11 +22,9 @@ def test_spans_equal_what_http_carried(name: str, wire: RecordingProxy, traced: 
     traced.assert_complete()
     exchanges = wire.exchanges
     assert [each.status for each in exchanges] == [200] * path.calls
-    assert all(each.tokens(choice) for each in exchanges for choice in range(path.choices))
+    assert all(each.pairs(choice) for each in exchanges for choice in range(path.choices))
     # Calls of a batch end in any order, so the pairs are compared as sets are.
-    assert sorted((tokens(call), values(call)) for call in traced.calls) == sorted(
-        (each.tokens(), each.values()) for each in exchanges
-    )
+    assert sorted(pairs(call) for call in traced.calls) == sorted(each.pairs() for each in exchanges)
 
     assert len(traced.roots) == (path.calls if len(path.spans) > 1 else len(traced.calls))
     for call in traced.calls:
@@ -56,9 +54,9 @@ def test_each_of_several_choices_has_its_own_measures(wire: RecordingProxy, trac
     choices = [event.attributes or {} for event in call.events if event.name == "logprobs.choice"]
     assert [each["logprobs.choice.index"] for each in choices] == [0, 1, 2]
     for index, each in enumerate(choices):
-        carried = exchange.values(index)
+        carried = [value for _, value in exchange.pairs(index)]
         assert each["logprobs.token.count"] == len(carried)
         assert each["logprobs.sum"] == pytest.approx(math.fsum(carried), rel=1e-12)
-    everything = [value for index in range(3) for value in exchange.values(index)]
+    everything = [value for index in range(3) for _, value in exchange.pairs(index)]
     assert attributes(call)["logprobs.token.count"] == len(everything)
     assert attributes(call)["logprobs.mean"] == pytest.approx(math.fsum(everything) / len(everything), rel=1e-12)

@@ -97,3 +97,8 @@ def tokens(span: ReadableSpan) -> list[str]:
 def values(span: ReadableSpan) -> list[float]:
     """What a model call's span says their logprobs were."""
     return list(attributes(span).get("logprobs.values", ()))
+
+
+def pairs(span: ReadableSpan) -> list[tuple[str, float]]:
+    """The tokens with their logprobs."""
+    return list(zip(tokens(span), values(span), strict=True))
