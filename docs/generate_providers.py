@@ -85,7 +85,7 @@ def cells(row: Row) -> list[str]:
     """A row of the page."""
     formats = " / ".join(f"`{each}`" for each in (row.source, row.stream_source) if each)
     statuses = (row.invoke, row.stream, row.v3)
-    marks = MARKS if row.sent else MARKS | {UNTOLD: "not sent"}
+    marks = MARKS if row.sent else MARKS | {MISSING: "not sent", UNTOLD: "not sent"}
     paths = [marks[each] if row.asks else "" for each in statuses]
     return [name(row), how_to_ask(row), *paths, formats, f"`{row.recovery}`" if row.recovery else ""]
 

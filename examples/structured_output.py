@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic import BaseModel
 
-from langchain_logprobs import LogprobsCallbackHandler, Settings
+from langchain_logprobs import LogprobsCallbackHandler
 from langchain_logprobs.view.terminal import print_traces
 
 # A model of this size needs to see what is wanted. It still reads the review badly; look at how sure it was.
@@ -55,9 +55,7 @@ with local_model() as served:
         top_logprobs=5,
     )
     reader = model.with_structured_output(Review, method="json_schema")
-    # "all", because here what the model nearly said is of interest where it was fairly sure, too.
-    handler = LogprobsCallbackHandler(Settings(alternatives="all"), tracer_provider=provider)
-    review = reader.invoke(PROMPT, config={"callbacks": [handler]})
+    review = reader.invoke(PROMPT, config={"callbacks": [LogprobsCallbackHandler(tracer_provider=provider)]})
 
 print(repr(review), end="\n\n")
 for span in spans.get_finished_spans():

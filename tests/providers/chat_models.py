@@ -87,7 +87,7 @@ ROWS: tuple[Row, ...] = (
         answers.ollama,
         source="ollama",
         constructor=PLAIN,
-        v3=UNTOLD,
+        v3=MISSING,
         recovery="ollama",
     ),
     Row(
@@ -174,7 +174,7 @@ ROWS: tuple[Row, ...] = (
         "ChatHuggingFace",
         making.huggingface,
         answers.chat(answers.plain_container),
-        **NEVER,
+        **NOTHING,
         constructor=PLAIN,
         variant="constructor",
         sent=False,
@@ -198,7 +198,7 @@ ROWS: tuple[Row, ...] = (
         "ChatBedrockConverse",
         making.aws,
         answers.converse,
-        **NEVER,
+        **NOTHING,
         constructor={"additional_model_request_fields": {"return_logprobs": True}},
     ),
     Row(

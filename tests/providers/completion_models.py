@@ -8,6 +8,7 @@ from row import MISSING, UNTOLD, Row
 
 PLAIN = {"logprobs": True, "top_logprobs": 2}
 SUNSET = ("ignore:`langchain-community` is being sunset:DeprecationWarning",)
+NOTHING = {"source": None, "invoke": MISSING, "stream": MISSING, "v3": None}
 NEVER = {"source": None, "invoke": UNTOLD, "stream": UNTOLD, "v3": None}
 
 ROWS: tuple[Row, ...] = (
@@ -40,7 +41,7 @@ ROWS: tuple[Row, ...] = (
         "Together",
         making.completions,
         answers.completions(),
-        **NEVER,
+        **NOTHING,
         constructor={"logprobs": 1},
         sent=False,
         note="The constructor's `logprobs` is never sent.",
@@ -128,7 +129,7 @@ ROWS: tuple[Row, ...] = (
         "VLLM",
         making.vllm,
         answers.chat(),
-        **NEVER,
+        **NOTHING,
         constructor={"logprobs": 2},
         stands_in={"vllm": making.fake_vllm},
         warns=SUNSET,

@@ -20,11 +20,6 @@ from wire import WireServer
 from langchain_logprobs.handler import LogprobsCallbackHandler
 from langchain_logprobs.recovery import recover_dropped_logprobs
 
-GAPS = {
-    "ChatTogether": "capture.py takes LangChain's TextAccessor, a str of its own, for no text at all",
-    "ChatBedrock": "capture.py takes LangChain's TextAccessor, a str of its own, for no text at all",
-    "ChatLlama": "one token of three is told as `recorded`",
-}
 PATHS = ("invoke", "ainvoke", "stream", "astream", "v3", "av3")
 
 
@@ -34,12 +29,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* is in beta")
 STATUS = {RAISES: "partial", LAST: "partial"}
 
 
-def marks(row: Row, path: str) -> list[pytest.MarkDecorator]:
-    """A row's filters for warnings, and what is known not to work yet."""
-    made = [pytest.mark.filterwarnings(each) for each in row.warns]
-    if path.endswith("v3") and (gap := GAPS.get(str(row))):
-        made.append(pytest.mark.xfail(reason=gap, strict=True))
-    return made
+def marks(row: Row) -> list[pytest.MarkDecorator]:
+    """A row's filters for warnings."""
+    return [pytest.mark.filterwarnings(each) for each in row.warns]
 
 
 def status_of(row: Row, path: str) -> str | None:
@@ -49,7 +41,7 @@ def status_of(row: Row, path: str) -> str | None:
 def parameters(rows: list[Row], paths: tuple[str, ...]) -> list[Any]:
     """Each row on each path that its class has."""
     return [
-        pytest.param(row, path, id=f"{row}-{path}", marks=marks(row, path))
+        pytest.param(row, path, id=f"{row}-{path}", marks=marks(row))
         for row in rows
         for path in paths
         if status_of(row, path) is not None and not (path.startswith("a") and row.no_async)
