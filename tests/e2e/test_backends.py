@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from backends import Backend, exporter, sent
+from backends import JAEGER_BUILD_TIMEOUT, PHOENIX_INSTALL_TIMEOUT, Backend, exporter, sent
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from paths import GIVEN, chain, chat_model
 from processes import wait_for
 from tracing import Traced, attributes, tokens, values
 from wire import WireServer, sse
+
+# The first test may have to build Jaeger (4 minutes on two cores) or to install Phoenix.
+pytestmark = pytest.mark.timeout(JAEGER_BUILD_TIMEOUT + PHOENIX_INSTALL_TIMEOUT)
 
 TOKENS = 2000
 TOP = 5
