@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import pickle
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from token_lists import VECTOR_C
 
 from langchain_logprobs import Alternative, Measures, TokenLogprob, measure
-from langchain_logprobs.tokens import usable_logprob
+from langchain_logprobs.formats import Reading, read_container
+from langchain_logprobs.tokens import Tokens, usable_logprob
 
 # fmt: off
 A = [
@@ -27,24 +31,6 @@ B = [
     ["\\x8d", 0.0, [["\\x8d", 0.0], ["\\x8e", -9999.0], ["\\x8f", -9999.0]]],
     [" x", -9999.0, [[" and", -0.1], [" or", -2.6], ["!", -5.0]]],
     ["!", -0.7, []],
-]
-C = [
-    ['{"', -0.0001, [['{"', -0.0001], ["{\n", -9.5], ["{", -10.2]]],
-    ["label", -0.001, [["label", -0.001], ["lab", -8.0], ["sent", -9.0]]],
-    ['":"', -0.002, [['":"', -0.002], ['":', -6.5], ['"', -9.1]]],
-    ["pos", -0.35, [["pos", -0.35], ["neut", -1.6], ["neg", -2.4]]],
-    ["itive", -0.0002, [["itive", -0.0002], ["itivo", -9.0], ["itives", -10.0]]],
-    ['","', -0.003, [['","', -0.003], ['"', -6.0], ['"}', -8.0]]],
-    ["score", -0.0004, [["score", -0.0004], ["tags", -8.2], ["scor", -9.9]]],
-    ['":', -0.0003, [['":', -0.0003], ['":"', -8.4], ['"', -9.7]]],
-    ["4", -0.8, [["4", -0.8], ["5", -1.0], ["3", -1.9]]],
-    [".", -0.6, [[".", -0.6], [',"', -0.9], ["}", -3.5]]],
-    ["5", -0.25, [["5", -0.25], ["7", -2.0], ["8", -2.9]]],
-    [',"', -0.01, [[',"', -0.01], ["}", -4.8], ["0", -6.6]]],
-    ["ok", -0.0005, [["ok", -0.0005], ["o", -8.8], ["OK", -9.3]]],
-    ['":', -0.0002, [['":', -0.0002], ['":"', -9.0], ['"', -9.9]]],
-    ["true", -0.15, [["true", -0.15], ["false", -2.0], ["null", -6.0]]],
-    ["}", -0.02, [["}", -0.02], ["}\n", -4.2], [",", -6.1]]],
 ]
 # fmt: on
 
@@ -70,7 +56,7 @@ GOLDEN = {
         ),
     ),
     "C": (
-        C,
+        VECTOR_C,
         Measures(
             token_count=16, scored_count=16, censored_count=0, sum_logprob=-2.1877, mean_logprob=-0.13673125,
             confidence=0.8722045996229095, perplexity=1.146519979867501, min_logprob=-0.8,
@@ -178,3 +164,73 @@ def test_the_measures_agree_with_each_other(logprobs) -> None:
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf, -9998.0, -9999.0, 0.001])
 def test_what_is_no_honest_logprob(value: float | None) -> None:
     assert usable_logprob(value) is None
+
+
+def plain(rows: list[list[object]]) -> Sequence[TokenLogprob]:
+    """The same tokens as a provider sends them, which are measured column by column."""
+    entries = [
+        {
+            "token": token,
+            "logprob": logprob,
+            "bytes": list(str(token).encode()),
+            "top_logprobs": [
+                {"token": other, "logprob": value, "bytes": list(str(other).encode())}
+                for other, value in others  # type: ignore[attr-defined]
+            ],
+        }
+        for token, logprob, others in rows
+    ]
+    reading = Reading()
+    read_container({"content": entries, "refusal": None}, reading)
+    return reading.tokens
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_columns_and_tokens_measure_the_same(name: str) -> None:
+    rows, _ = GOLDEN[name]
+    columns = plain(rows)
+    assert isinstance(columns, Tokens)
+    assert measure(columns) == measure(list(columns))
+
+
+rows = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "", "\ufffd", "c d"]),
+        st.floats(min_value=-9000.0, max_value=0.0),
+        st.lists(
+            st.tuples(st.sampled_from(["a", "b", "", "\ufffd"]), st.floats(min_value=-9000.0, max_value=0.0)),
+            min_size=3,
+            max_size=3,
+        ),
+        st.booleans(),
+    ).map(lambda row: [row[0], row[1], sorted(row[2], key=lambda top: -top[1]) if row[3] else row[2]]),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(rows)
+def test_any_columns_and_tokens_measure_the_same(rows: list[list[object]]) -> None:
+    columns = plain(rows)
+    assert isinstance(columns, Tokens)
+    assert measure(columns) == measure(list(columns))
+
+
+def test_columns_are_sequences_of_what_they_stand_for() -> None:
+    rows, _ = GOLDEN["A"]
+    columns = plain(rows)
+    tokens = list(columns)
+    assert columns == tokens
+    assert columns[1:3] == tokens[1:3]
+    assert columns[-1] == tokens[-1] == TokenLogprob(".", -1.6, b".", tokens[-1].alternatives)
+    assert pickle.loads(pickle.dumps(columns)) == tokens
+    assert repr(columns) == repr(tokens)
+    alternatives = columns[0].alternatives
+    assert alternatives == tuple(alternatives)
+    assert alternatives[0] == alternatives[:1][0] == Alternative("Paris", -0.05, b"Paris")
+    assert hash(alternatives) == hash(tuple(alternatives))
+    assert pickle.loads(pickle.dumps(alternatives)) == alternatives
+    assert "Lyon" in repr(alternatives)
+    with pytest.raises(IndexError):
+        columns[5]

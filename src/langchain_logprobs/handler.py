@@ -380,7 +380,10 @@ _runs_by_provider: WeakKeyDictionary[Any, OpenRuns] = WeakKeyDictionary()
 def _runs_of(tracer_provider: TracerProvider | None) -> OpenRuns:
     if tracer_provider is None:
         return _shared_runs
-    return _runs_by_provider.setdefault(tracer_provider, OpenRuns())
+    try:
+        return _runs_by_provider.setdefault(tracer_provider, OpenRuns())
+    except TypeError:  # a provider of somebody's own that cannot be weakly referenced shares with nobody
+        return OpenRuns()
 
 
 def _is_graph(name: str, parent_run_id: UUID | None, tags: Sequence[str], metadata: Mapping[str, Any]) -> bool:
