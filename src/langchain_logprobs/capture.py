@@ -89,12 +89,7 @@ def container_of(chunk: GenerationChunk | ChatGenerationChunk | None, keywords: 
     keywords, for integrations that pass no chunk there (community LlamaCpp calls it `log_probs`).
     """
     if chunk is not None:
-        info = chunk.generation_info
-        if info:
-            container = info.get("logprobs")
-            if container is not None:
-                return container
-        container = find_container(info, getattr(chunk, "message", None))
+        container = find_container(chunk.generation_info, getattr(chunk, "message", None))
         if container is not None:
             return container
     container = keywords.get("logprobs")
@@ -159,9 +154,10 @@ def _read_pieces(pieces: Sequence[Piece]) -> Choice:
     if counts is None:
         choice.reading = Reading()
         counts = [_read_one(piece, choice.reading) for piece in brought]
-    bringing = [piece for piece, count in zip(brought, counts, strict=True) if count]
+    if not all(counts):
+        brought = [piece for piece, count in zip(brought, counts, strict=True) if count]
     starts = [0, *accumulate(filter(None, counts))]
-    choice.chunks = Chunks([time for time, _, _ in bringing], starts[:-1], starts[-1])
+    choice.chunks = Chunks([piece[0] for piece in brought], starts[:-1], starts[-1])
     return choice
 
 

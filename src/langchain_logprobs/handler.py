@@ -44,6 +44,8 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
     """
 
     run_inline = cast(bool, InlineUnlessItStarvesOthers())
+    # LangChain asks this once a token. In the base class the answer is a property, which costs as much as the rest.
+    ignore_llm = cast(Any, False)
 
     def __init__(
         self,
@@ -135,7 +137,10 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
                 return
             pieces = run.pieces
             if len(pieces) < self._max_chunks:
-                pieces.append((time_ns(), token, container_of(chunk, kwargs)))
+                # Nearly all integrations have it here; where not, container_of looks everywhere.
+                info = None if chunk is None else chunk.generation_info
+                container = info.get("logprobs") if info else None
+                pieces.append((time_ns(), token, container_of(chunk, kwargs) if container is None else container))
             else:
                 run.dropped_pieces += 1
         except Exception:

@@ -142,10 +142,10 @@ def _measure_plain(tokens: Tokens) -> _Sheet | None:
     width = len(others) // count if count else 0
     if not width or tokens.stops != [*range(width, width * count + 1, width)]:
         return None
-    if min(min(logprobs), min(others)) <= SENTINEL_LOGPROB or max(max(logprobs), max(others)) > 0.0:
-        return None
     ranks = [others[rank::width] for rank in range(width)]
     if not all(all(map(ge, better, worse)) for better, worse in pairwise(ranks)):
+        return None
+    if min(min(logprobs), min(ranks[-1])) <= SENTINEL_LOGPROB or max(max(logprobs), max(ranks[0])) > 0.0:
         return None
     exp, fsum = math.exp, math.fsum
     probabilities = [*map(exp, others)]
@@ -226,7 +226,7 @@ def _below(scored: list[float], low_probability: float) -> int:
     if low_probability <= 0.0:
         return 0
     threshold = math.log(low_probability)
-    return sum(logprob < threshold for logprob in scored)
+    return sum(map(threshold.__gt__, scored))
 
 
 def _exp(value: float) -> float | None:
