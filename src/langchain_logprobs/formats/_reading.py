@@ -164,8 +164,8 @@ def read_plain(entries: Sequence[Any]) -> Tokens | None:
             {*map(type, entries), *map(type, others)} == _DICT
             and {*map(type, byte_lists), *map(type, tops)} == _LIST
             and {*map(type, logprobs), *map(type, columns.logprobs)} == _FLOAT
-            and math.fsum(logprobs) <= 0.0
-            and math.fsum(columns.logprobs) <= 0.0
+            and sum(logprobs) <= 0.0
+            and sum(columns.logprobs) <= 0.0
         ):
             return None
     except (LookupError, TypeError, ValueError, OverflowError):
