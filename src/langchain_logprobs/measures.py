@@ -139,13 +139,18 @@ def _measure_plain(tokens: Tokens) -> _Sheet | None:
     logprobs = tokens.logprobs
     others = tokens.alternatives.logprobs
     count = len(logprobs)
-    width = len(others) // count if count else 0
+    if not count or min(logprobs) <= SENTINEL_LOGPROB or max(logprobs) > 0.0:
+        return None
+    lowest = min(logprobs)
+    if not others:
+        return _Sheet(logprobs, lowest, logprobs.index(lowest), [], [], [], 0, 0)
+    width = len(others) // count
     if not width or tokens.stops != [*range(width, width * count + 1, width)]:
         return None
     ranks = [others[rank::width] for rank in range(width)]
     if not all(all(map(ge, better, worse)) for better, worse in pairwise(ranks)):
         return None
-    if min(min(logprobs), min(ranks[-1])) <= SENTINEL_LOGPROB or max(max(logprobs), max(ranks[0])) > 0.0:
+    if min(ranks[-1]) <= SENTINEL_LOGPROB or max(ranks[0]) > 0.0:
         return None
     exp, fsum = math.exp, math.fsum
     probabilities = [*map(exp, others)]
@@ -166,7 +171,6 @@ def _measure_plain(tokens: Tokens) -> _Sheet | None:
         own = exp(logprobs[index])
         masses[index] = fsum([*probabilities[start:stop], own])
         entropies[index] = -fsum([*products[start:stop], own * logprobs[index]])
-    lowest = min(logprobs)
     off_top1 = sum(map(lt, logprobs, ranks[0]))
     return _Sheet(logprobs, lowest, logprobs.index(lowest), entropies, masses, margins, off_top1, width)
 

@@ -187,17 +187,16 @@ def find_stretches(
             raise ValueError(f"{name} must not be negative, got {value!r}")
     # A little above the exact bound: the few tokens this lets through are compared as probabilities, as FLARE does.
     bound = math.log(threshold) + 1e-9
+    logprobs = logprobs_of(tokens)
     low = [
-        index
-        for index, logprob in enumerate(logprobs_of(tokens))
-        if logprob is None or not bound <= logprob <= ROUNDING_LOGPROB
+        index for index, logprob in enumerate(logprobs) if logprob is None or not bound <= logprob <= ROUNDING_LOGPROB
     ]
     if not low:
         return [], 0
     alignment = text if isinstance(text, Alignment) else align(tokens, text)
     if punctuation is None:
         punctuation = _BLANK_OR_CODE.match(alignment.text) is not None
-    low = _significant(tokens, alignment, low, threshold, words, punctuation)
+    low = _significant(texts_of(tokens), logprobs, alignment, low, threshold, words, punctuation)
     runs: list[_Run] = []
     for group in _grouped(low, merge_gap):
         run = _covered(tokens, alignment, group, words, pad)
@@ -209,10 +208,9 @@ def find_stretches(
         runs.append(run)
     kept = runs
     if most is not None and len(runs) > most:  # a weak answer has hundreds, and making one costs more than finding it
-        logprobs = logprobs_of(tokens)
         worst = sorted(range(len(runs)), key=lambda run: min(map(_order, map(logprobs.__getitem__, runs[run].low))))
         kept = [runs[index] for index in sorted(worst[:most])]
-    return [_stretch(tokens, alignment, run) for run in kept], len(runs)
+    return [_stretch(tokens, logprobs, alignment, run) for run in kept], len(runs)
 
 
 def _order(logprob: float | None) -> float:
@@ -242,7 +240,8 @@ def _weakness(stretch: Stretch) -> float:
 
 
 def _significant(
-    tokens: Sequence[TokenLogprob],
+    texts: Sequence[str],
+    logprobs: Sequence[float | None],
     alignment: Alignment,
     low: list[int],
     threshold: float,
@@ -252,7 +251,6 @@ def _significant(
     """Leave out the tokens outside the text, white space, and punctuation where it does not count."""
     pattern = _NOT_BLANK if punctuation else _LETTER
     text, starts, ends = alignment.text, alignment.starts, alignment.ends
-    texts, logprobs = texts_of(tokens), logprobs_of(tokens)
     kept = []
     for index in low:
         if alignment.failed or not words:
@@ -307,9 +305,10 @@ def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _stretch(tokens: Sequence[TokenLogprob], alignment: Alignment, run: _Run) -> Stretch:
+def _stretch(
+    tokens: Sequence[TokenLogprob], all_logprobs: Sequence[float | None], alignment: Alignment, run: _Run
+) -> Stretch:
     low = run.low
-    all_logprobs = logprobs_of(tokens)
     scored = [(logprob, index) for index in low if (logprob := usable_logprob(all_logprobs[index])) is not None]
     censored_count = len(low) - len(scored)
     weakest, min_index = min(scored) if scored else (None, low[0])
@@ -317,7 +316,7 @@ def _stretch(tokens: Sequence[TokenLogprob], alignment: Alignment, run: _Run) ->
     touched = [usable_logprob(logprob) for logprob in all_logprobs[run.first : run.last + 1]]
     logprobs = [logprob for logprob in touched if logprob is not None]
     if alignment.failed:
-        text = "".join(texts_of(tokens)[run.first : run.last + 1])
+        text = "".join(token.token for token in tokens[run.first : run.last + 1])
         offsets: tuple[int | None, int | None, int | None, int | None] = (None, None, None, None)
     else:
         text = alignment.text[run.start : run.end]
