@@ -392,17 +392,16 @@ def well_formed(container: Any) -> int:
 EXAMPLES = int(os.environ.get("LOGPROBS_SEQUENCES", "4000"))
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(operations, max_size=14))
-def test_any_sequence_of_callbacks(sequence: list[tuple[str, int, int, Any]]) -> None:
-    traced, ids = shared_trace(), [uuid4() for _ in range(4)]
-    find = traced.handler._runs.find
-    expected: dict[int, int] = Counter()  # well-formed entries that reached a model call, by its span id
+def follow(handler: Any, sequence: list[tuple[str, int, int, Any]]) -> int:
+    """Perform a sequence on runs of its own; return how many well-formed entries have to be on spans because of it."""
+    ids = [uuid4() for _ in range(4)]
+    find = handler._runs.find
+    expected: dict[int, int] = Counter()  # well-formed entries that reached a model call
     replaced = set()  # calls that ended with a result that holds more than had arrived
     for operation in sequence:
         kind, which, _, container = operation
         before = find(ids[which])
-        perform(traced.handler, ids, operation)
+        perform(handler, ids, operation)
         run = find(ids[which])
         if kind == "token" and run is not None and isinstance(run.data, Call):  # a chain's run can have no tokens
             expected[run.key] += well_formed(container)
@@ -411,13 +410,27 @@ def test_any_sequence_of_callbacks(sequence: list[tuple[str, int, int, Any]]) ->
         if kind == "end" and before is not None and size_of(container) > expected[before.key]:
             replaced.add(before.key)
         if before is not None and run is None:
-            assert traced.handler._runs.was_ended(ids[which])
-    traced.handler.close()
+            assert handler._runs.was_ended(ids[which])
+    for run_id in ids:
+        open_run = find(run_id)
+        if open_run is not None:
+            handler._runs.close(open_run, "the test is over")
+    return sum(count for key, count in expected.items() if key not in replaced)
+
+
+_threads = ThreadPoolExecutor(3)
+
+
+@settings(max_examples=EXAMPLES // 3 + 1, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.lists(operations, max_size=14), min_size=3, max_size=3))
+def test_any_sequences_of_callbacks_from_several_threads(sequences: list[list[tuple[str, int, int, Any]]]) -> None:
+    traced = shared_trace()
+    expected = sum(_threads.map(lambda sequence: follow(traced.handler, sequence), sequences))
     assert traced.handler.open_runs == 0
     spans = {span.context.span_id: span for span in traced.spans}
     assert len(spans) == len(traced.spans)  # none ended twice
     recorded = sum((span.attributes.get("logprobs.tokens") or ()).count("good") for span in spans.values())
-    assert recorded >= sum(count for key, count in expected.items() if key not in replaced)
+    assert recorded >= expected
     for span in spans.values():
         assert len(span.attributes.get("logprobs.values", ())) == len(span.attributes.get("logprobs.tokens", ()))
 
@@ -432,7 +445,7 @@ def shared_trace() -> Traced:
     return _trace[0]
 
 
-def test_any_sequence_from_several_threads() -> None:
+def test_threads_that_use_each_others_runs() -> None:
     import random
 
     traced = Traced()
