@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from time import time_ns
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 from langchain_core.callbacks import BaseCallbackHandler
 from opentelemetry.trace import SpanKind
@@ -17,7 +16,7 @@ from langchain_logprobs._callbacks import InlineUnlessItStarvesOthers, guarded, 
 from langchain_logprobs._version import __version__
 from langchain_logprobs.calls import Call, Step, find
 from langchain_logprobs.capture import collect, container_of
-from langchain_logprobs.runs import OpenRuns, Run
+from langchain_logprobs.runs import Run, runs_of
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import genai
 from langchain_logprobs.telemetry.spans import Telemetry
@@ -70,7 +69,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
             raise ValueError(f"settings={settings!r} is not a langchain_logprobs.Settings.")
         self._settings = Settings.from_env() if settings is None else settings
         self._telemetry = Telemetry(self._settings, tracer_provider, meter_provider, logger_provider, __version__)
-        self._runs = _runs_of(tracer_provider)
+        self._runs = runs_of(tracer_provider)
         self._max_chunks = self._settings.max_chunks
 
     @property
@@ -376,19 +375,6 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         self._telemetry.record_call(run.span, findings, first.chunks, end_time, call.identity, pairs)
         span_id = self._telemetry.span_id(run.span)
         self._runs.add_up(run, lambda above: above.roll_up.add(findings, span_id) if isinstance(above, Step) else None)
-
-
-_shared_runs = OpenRuns()
-_runs_by_provider: WeakKeyDictionary[Any, OpenRuns] = WeakKeyDictionary()
-
-
-def _runs_of(tracer_provider: TracerProvider | None) -> OpenRuns:
-    if tracer_provider is None:
-        return _shared_runs
-    try:
-        return _runs_by_provider.setdefault(tracer_provider, OpenRuns())
-    except TypeError:  # a provider of somebody's own that cannot be weakly referenced shares with nobody
-        return OpenRuns()
 
 
 def _is_graph(name: str, parent_run_id: UUID | None, tags: Sequence[str], metadata: Mapping[str, Any]) -> bool:

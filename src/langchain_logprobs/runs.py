@@ -303,3 +303,17 @@ class _Reaper:
 _reaper = _Reaper()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reaper.forget_after_fork)
+
+
+_shared = OpenRuns()
+_by_provider: weakref.WeakKeyDictionary[Any, OpenRuns] = weakref.WeakKeyDictionary()
+
+
+def runs_of(tracer_provider: object) -> OpenRuns:
+    """Return the open runs that all handlers on this tracer provider share; None stands for the process's own."""
+    if tracer_provider is None:
+        return _shared
+    try:
+        return _by_provider.setdefault(tracer_provider, OpenRuns())
+    except TypeError:  # a provider of somebody's own that cannot be weakly referenced shares with nobody
+        return OpenRuns()
