@@ -130,6 +130,9 @@ def collect(
         if choices:
             streamed.text, streamed.generation = choices[0].text, choices[0].generation
         choices = [streamed, *choices[1:]]
+    if choices[0] is streamed and streamed.text is None:
+        # Under streaming v3 some integrations pass LangChain's own kind of str.
+        streamed.text = "".join([text for _, text, _ in pieces if isinstance(text, str)]) or None
     lost = None
     if interleaved and (choices[0] is streamed or len(generations) < expected_choices):
         lost = "the chunks of several choices came without saying which choice they belong to"
@@ -146,9 +149,7 @@ def _generations(response: LLMResult | None) -> list[Any]:
 
 
 def _read_pieces(pieces: Sequence[Piece]) -> Choice:
-    # Under streaming v3 some integrations pass LangChain's own kind of str.
-    text = "".join([text for _, text, _ in pieces if isinstance(text, str)]) or None
-    choice = Choice(Reading(), text=text)
+    choice = Choice(Reading())
     brought = [piece for piece in pieces if piece[2] is not None]
     counts = _read_together(brought, choice.reading)
     if counts is None:
@@ -192,7 +193,7 @@ def _choice(generation: Any, streamed: Choice | None) -> Choice:
     if streamed is not None and arrived and len(reading.tokens) <= arrived:
         if reading.problem is not None:
             streamed.reading.reject(reading.problem)
-        streamed.text = text or streamed.text
+        streamed.text = text
         streamed.generation = generation
         return streamed
     choice = Choice(reading, text=text, generation=generation)

@@ -7,10 +7,11 @@ below -9998, or impossibly far above 0) has no honest number: it is counted and 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from operator import eq, ge, lt, mul, sub
+from functools import partial, reduce
+from itertools import compress, pairwise
+from operator import add, ge, lt, mul, ne, sub
 from typing import NamedTuple
 
 from langchain_logprobs.tokens import (
@@ -76,8 +77,8 @@ class Measures:
 def measure(tokens: Sequence[TokenLogprob], *, low_probability: float = LOW_PROBABILITY) -> Measures:
     """Measure the confidence of a sequence of tokens.
 
-    Sums are exact (`math.fsum`), so the order of the alternatives changes nothing, and probabilities are never
-    multiplied, so a long answer does not underflow.
+    Sums over the answer are exact (`math.fsum`), the alternatives of a position are added from the best to the worst,
+    so their order changes nothing, and probabilities are never multiplied, so a long answer does not underflow.
 
     Args:
         tokens: The tokens of one answer, in order; it may be empty.
@@ -89,13 +90,13 @@ def measure(tokens: Sequence[TokenLogprob], *, low_probability: float = LOW_PROB
     sheet = _measure_plain(tokens) if isinstance(tokens, Tokens) else None
     if sheet is None:
         sheet = _measure_with_care(tokens)
-    scored, lowest, min_index, entropies, masses, margins, off_top1, top_k = sheet
+    scored, lowest, min_index, negative_entropies, masses, margins, off_top1, top_k = sheet
     fsum = math.fsum
     count = len(scored)
     total = fsum(scored) + 0.0  # + 0.0 turns -0.0 into 0.0
     mean = max(total / count, lowest) if count else None  # rounding could put it under the lowest of them
     low = _below(scored, low_probability)
-    positions = len(entropies)
+    positions = len(masses)
     return Measures(
         token_count=len(tokens),
         scored_count=count,
@@ -109,8 +110,8 @@ def measure(tokens: Sequence[TokenLogprob], *, low_probability: float = LOW_PROB
         min_index=min_index,
         low_count=low,
         low_ratio=low / count if count else None,
-        entropy_mean=fsum(entropies) / positions + 0.0 if positions else None,
-        entropy_max=max(entropies) + 0.0 if positions else None,
+        entropy_mean=0.0 - fsum(negative_entropies) / positions if positions else None,
+        entropy_max=0.0 - min(negative_entropies) if positions else None,
         covered_mass_mean=fsum([mass if mass < 1.0 else 1.0 for mass in masses]) / positions if positions else None,
         top_k=top_k or None,
         margin_mean=fsum(margins) / len(margins) if margins else None,
@@ -124,7 +125,7 @@ class _Sheet(NamedTuple):
     scored: list[float]
     lowest: float
     min_index: int | None
-    entropies: list[float]
+    negative_entropies: list[float]
     masses: list[float]
     margins: list[float]
     off_top1: int
@@ -139,9 +140,9 @@ def _measure_plain(tokens: Tokens) -> _Sheet | None:
     logprobs = tokens.logprobs
     others = tokens.alternatives.logprobs
     count = len(logprobs)
-    if not count or min(logprobs) <= SENTINEL_LOGPROB or max(logprobs) > 0.0:
+    lowest = min(logprobs, default=-math.inf)
+    if lowest <= SENTINEL_LOGPROB or max(logprobs) > 0.0:
         return None
-    lowest = min(logprobs)
     if not others:
         return _Sheet(logprobs, lowest, logprobs.index(lowest), [], [], [], 0, 0)
     width = len(others) // count
@@ -152,36 +153,38 @@ def _measure_plain(tokens: Tokens) -> _Sheet | None:
         return None
     if min(ranks[-1]) <= SENTINEL_LOGPROB or max(ranks[0]) > 0.0:
         return None
-    exp, fsum = math.exp, math.fsum
-    probabilities = [*map(exp, others)]
-    products = [*map(mul, probabilities, others)]
-    masses = [*map(fsum, zip(*[iter(probabilities)] * width, strict=True))]
-    entropies = [-product for product in map(fsum, zip(*[iter(products)] * width, strict=True))]
-    margins = [*map(sub, probabilities[0::width], probabilities[1::width])] if width > 1 else []
+    exp = math.exp
+    probabilities = [[*map(exp, rank)] for rank in ranks]
+    masses = [*reduce(partial(map, add), probabilities)]
+    negative_entropies = [*reduce(partial(map, add), map(partial(map, mul), probabilities, ranks))]
+    margins = [*map(sub, *probabilities[:2])] if width > 1 else []
     texts, other_texts = tokens.tokens, tokens.alternatives.tokens
     # The sampled token is nearly always the first alternative; where it is not, it can be a later one or none.
-    for index, first in enumerate(map(eq, texts, other_texts[0::width])):
+    suspects: Iterable[int] = compress(range(count), map(ne, texts, other_texts[0::width]))
+    if "" in texts or "\ufffd" in "".join(texts):
+        suspects = range(count)
+    for index in suspects:
         text = texts[index]
         start, stop = index * width, index * width + width
         if text and "\ufffd" not in text:
-            if first or text in other_texts[start:stop]:
+            if text in other_texts[start:stop]:
                 continue
         elif _among(text, tokens[index].bytes, tokens[index].alternatives):
             continue
         own = exp(logprobs[index])
-        masses[index] = fsum([*probabilities[start:stop], own])
-        entropies[index] = -fsum([*products[start:stop], own * logprobs[index]])
+        masses[index] += own
+        negative_entropies[index] += own * logprobs[index]
     off_top1 = sum(map(lt, logprobs, ranks[0]))
-    return _Sheet(logprobs, lowest, logprobs.index(lowest), entropies, masses, margins, off_top1, width)
+    return _Sheet(logprobs, lowest, logprobs.index(lowest), negative_entropies, masses, margins, off_top1, width)
 
 
 def _measure_with_care(tokens: Sequence[TokenLogprob]) -> _Sheet:
     """Measure an answer token by token."""
-    exp, fsum = math.exp, math.fsum
+    exp = math.exp
     scored: list[float] = []
     lowest = math.inf
     min_index: int | None = None
-    entropies: list[float] = []
+    negative_entropies: list[float] = []
     masses: list[float] = []
     margins: list[float] = []
     off_top1 = 0
@@ -208,9 +211,10 @@ def _measure_with_care(tokens: Sequence[TokenLogprob]) -> _Sheet:
         if logprob is not None and not _among(token, token_bytes, alternatives):
             usable.append(logprob)
             probabilities.append(exp(logprob))
-        masses.append(fsum(probabilities))
-        entropies.append(-fsum(map(mul, probabilities, usable)))
-    return _Sheet(scored, lowest, min_index, entropies, masses, margins, off_top1, top_k)
+        # Not `sum`, which compensates from Python 3.12 on: this has to be the same as column by column.
+        masses.append(reduce(add, probabilities))
+        negative_entropies.append(reduce(add, map(mul, probabilities, usable)))
+    return _Sheet(scored, lowest, min_index, negative_entropies, masses, margins, off_top1, top_k)
 
 
 def _among(token: str, token_bytes: bytes | None, alternatives: Sequence[Alternative]) -> bool:

@@ -37,8 +37,8 @@ _UNSPACED = (
 )
 # Python's \w leaves out the vowel signs of Indic scripts and combining accents, which stand inside words.
 _SPACED_LETTER = rf"(?:[^\W{_UNSPACED}]|[\u0300-\u036f\u0900-\u0963\u0966-\u0dff\u200c\u200d])"
-_LETTER_OF_WORD = re.compile(_SPACED_LETTER)
-_REST_OF_WORD = re.compile(rf"{_SPACED_LETTER}{{1,{_WIDEST_WORD}}}")
+_INSIDE_WORD = re.compile(rf"(?<={_SPACED_LETTER}){_SPACED_LETTER}")
+_REST_OF_WORD = re.compile(rf"(?<={_SPACED_LETTER}){_SPACED_LETTER}{{1,{_WIDEST_WORD}}}")
 _LETTER = re.compile(r"\w")
 _BLANK_OR_CODE = re.compile(r"\s*(?:[{\[]|```)")
 _NOT_BLANK = re.compile(r"\S")
@@ -197,15 +197,11 @@ def find_stretches(
     if punctuation is None:
         punctuation = _BLANK_OR_CODE.match(alignment.text) is not None
     low = _significant(texts_of(tokens), logprobs, alignment, low, threshold, words, punctuation)
-    runs: list[_Run] = []
-    for group in _grouped(low, merge_gap):
-        run = _covered(tokens, alignment, group, words, pad)
-        if words and runs and not alignment.failed and (run.first <= runs[-1].last or run.start < runs[-1].end):
-            before = runs.pop()  # two low tokens of one word
-            run = _Run(
-                before.low + run.low, before.first, run.last, min(before.start, run.start), max(before.end, run.end)
-            )
-        runs.append(run)
+    groups = _grouped(low, merge_gap)
+    if words and not alignment.failed:
+        runs = _completed(alignment, groups, pad)
+    else:
+        runs = _covered(alignment, groups, pad)
     kept = runs
     if most is not None and len(runs) > most:  # a weak answer has hundreds, and making one costs more than finding it
         worst = sorted(range(len(runs)), key=lambda run: min(map(_order, map(logprobs.__getitem__, runs[run].low))))
@@ -278,16 +274,32 @@ def _grouped(low: list[int], merge_gap: int) -> list[list[int]]:
     return groups
 
 
-def _covered(tokens: Sequence[TokenLogprob], alignment: Alignment, low: list[int], words: bool, pad: int) -> _Run:
-    first, last = low[0], min(low[-1] + pad, len(tokens) - 1)
-    if alignment.failed:
-        return _Run(low, first, last, 0, 0)
-    text, start, end = alignment.text, alignment.starts[first], alignment.ends[last]
-    if not words:
-        return _Run(low, first, last, start, end)
-    start, end = _whole_words(text, start, end)
-    touched = alignment.tokens_between(start, end)
-    return _Run(low, min(first, touched.start), max(low[-1], touched.stop - 1), start, end)
+def _covered(alignment: Alignment, groups: list[list[int]], pad: int) -> list[_Run]:
+    """Return the runs that cover the groups, from their first tokens to their last, and `pad` more."""
+    runs = []
+    for low in groups:
+        first, last = low[0], min(low[-1] + pad, alignment.token_count - 1)
+        place = (0, 0) if alignment.failed else (alignment.starts[first], alignment.ends[last])
+        runs.append(_Run(low, first, last, *place))
+    return runs
+
+
+def _completed(alignment: Alignment, groups: list[list[int]], pad: int) -> list[_Run]:
+    """Return the runs that cover the groups and the words at their edges; groups that share a word are one run."""
+    text, starts, ends = alignment.text, alignment.starts, alignment.ends
+    last_token = len(starts) - 1
+    runs: list[_Run] = []
+    for low in groups:
+        first, last = low[0], low[-1]
+        start, end = _whole_words(text, starts[first], ends[min(last + pad, last_token)])
+        touched = alignment.tokens_between(start, end)
+        first, last = min(first, touched.start), max(last, touched.stop - 1)
+        if runs and (first <= runs[-1].last or start < runs[-1].end):
+            before = runs.pop()
+            low, first = before.low + low, before.first
+            start, end = min(before.start, start), max(before.end, end)
+        runs.append(_Run(low, first, last, start, end))
+    return runs
 
 
 def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
@@ -295,14 +307,11 @@ def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
     part = text[start:end]
     end -= len(part) - len(part.rstrip())
     start += len(part) - len(part.lstrip())
-    if _LETTER_OF_WORD.match(text, start):
-        leftmost = max(start - _WIDEST_WORD, 0)
-        while start > leftmost and _LETTER_OF_WORD.match(text, start - 1):
-            start -= 1
-    if _LETTER_OF_WORD.match(text, end - 1):
-        right = _REST_OF_WORD.match(text, end)
-        end = right.end() if right else end
-    return start, end
+    leftmost = start - _WIDEST_WORD
+    while start > leftmost and _INSIDE_WORD.match(text, start):
+        start -= 1
+    rest = _REST_OF_WORD.match(text, end)
+    return start, rest.end() if rest else end
 
 
 def _stretch(

@@ -10,6 +10,7 @@ import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
+from operator import countOf
 from typing import Any, NamedTuple
 
 from langchain_logprobs.tokens import Alternative, Columns, TokenLogprob, Tokens
@@ -155,15 +156,18 @@ def read_plain(entries: Sequence[Any]) -> Tokens | None:
         logprobs = [entry["logprob"] for entry in entries]
         byte_lists = [entry["bytes"] for entry in entries]
         tops = [entry["top_logprobs"] for entry in entries]
-        others = [*chain.from_iterable(tops)]
+        others: list[Any] = []
+        for top in tops:
+            others += top
         columns = Columns([top["token"] for top in others], [top["logprob"] for top in others], others)
         "".join(texts)  # raises where one is no text; the next two likewise
         "".join(columns.tokens)
         bytes(chain.from_iterable(byte_lists))
         if not (
-            {*map(type, entries), *map(type, others)} == _DICT
+            {*map(type, entries)} == _DICT
             and {*map(type, byte_lists), *map(type, tops)} == _LIST
-            and {*map(type, logprobs), *map(type, columns.logprobs)} == _FLOAT
+            and {*map(type, logprobs)} == _FLOAT
+            and countOf(map(type, columns.logprobs), float) == len(others)
             and sum(logprobs) <= 0.0
             and sum(columns.logprobs) <= 0.0
         ):

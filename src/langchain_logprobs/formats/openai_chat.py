@@ -59,16 +59,18 @@ def contents_of(containers: Sequence[Any]) -> list[list[Any]] | None:
 
     The chunks of one answer nearly always do, and then they can be read as one.
     """
-    if not {*map(type, containers)} <= _DICT or not {*map(tuple, containers)} <= _CONTENT_ALONE:
+    if not {*map(type, containers)} <= _DICT or max(map(len, containers), default=0) > 2:
         return None
-    contents = [container["content"] or [] for container in containers]
-    refused = [container for container in containers if container.get("refusal") is not None]
-    return contents if not refused and {*map(type, contents)} <= _LIST else None
+    try:
+        contents = [container["content"] or [] for container in containers]
+        refusals = [container["refusal"] for container in containers if len(container) == 2]
+    except KeyError:
+        return None
+    return contents if refusals.count(None) == len(refusals) and {*map(type, contents)} <= _LIST else None
 
 
 _DICT: set[type] = {dict}
 _LIST: set[type] = {list}
-_CONTENT_ALONE = {("content",), ("content", "refusal"), ("refusal", "content")}
 
 
 def _is_chat(fields: Mapping[str, Any]) -> bool:

@@ -137,7 +137,7 @@ def values(raw: Sequence[float | None], floor: float) -> tuple[list[float], list
 def positions_with_alternatives(
     tokens: Sequence[TokenLogprob], low_probability: float | None, fields: Structure | None
 ) -> list[int]:
-    """Return the positions whose alternatives matter, the most important first.
+    """Return the positions whose alternatives matter, if they have any, the most important first.
 
     Args:
         tokens: The tokens.
@@ -146,18 +146,16 @@ def positions_with_alternatives(
         fields: The fields of the answer.
     """
     if low_probability is None:
-        return [index for index in range(len(tokens)) if alternatives_of(tokens, index)]
+        return [*range(len(tokens))]
     threshold = math.log(low_probability) if low_probability > 0.0 else -math.inf
-    low = []
-    for index, logprob in enumerate(logprobs_of(tokens)):
-        if (logprob is None or not threshold <= logprob <= ROUNDING_LOGPROB) and alternatives_of(tokens, index):
-            low.append((-math.inf if logprob is None else logprob, index))
-    positions = [index for _, index in sorted(low)]
+    low = [
+        (-math.inf if logprob is None else logprob, index)
+        for index, logprob in enumerate(logprobs_of(tokens))
+        if logprob is None or not threshold <= logprob <= ROUNDING_LOGPROB
+    ]
     rows = [] if fields is None else sorted(fields.rows, key=attrgetter("confidence"))
-    of_fields = (
-        row.min_index for row in rows if row.min_index < len(tokens) and alternatives_of(tokens, row.min_index)
-    )
-    return list(dict.fromkeys([*positions, *of_fields]))
+    of_fields = [row.min_index for row in rows if row.min_index < len(tokens)]
+    return list(dict.fromkeys([index for _, index in sorted(low)] + of_fields))
 
 
 def alternatives(

@@ -146,8 +146,8 @@ def _positions(findings: Findings, recorded: int, spent: int, settings: Settings
     if recorded < len(findings.tokens):
         wanted = [position for position in wanted if position < recorded]
     limit = settings.span_bytes if every else min(settings.detail_bytes, settings.span_bytes)
-    if spent + alternatives_size(findings, wanted) <= limit:
-        return sorted(wanted)
+    if every and spent + alternatives_size(findings, wanted) <= limit:  # one look tells, where it is not that few fit
+        return wanted
     admitted = []
     for position in wanted:
         spent += alternatives_size(findings, (position,))
