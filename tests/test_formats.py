@@ -547,24 +547,28 @@ def test_a_stream_that_changes_its_format_keeps_every_token_and_the_first_source
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_the_contents_of_containers_are_all_of_them_or_nothing(row: Row) -> None:
-    contents = openai_chat.contents_of([row.container])
-    if contents is not None:
-        alone = read({"content": contents[0]})
+def test_a_container_whose_content_is_read_by_itself_holds_nothing_else(row: Row) -> None:
+    content = openai_chat.content_of(row.container)
+    if content is not None:
+        alone = read({"content": content})
         assert (alone.tokens, alone.malformed) == (read(row.container).tokens, row.malformed)
         assert row.reasoning == []
 
 
-def test_the_contents_of_chunks() -> None:
-    assert openai_chat.contents_of([{"content": [HELLO], "refusal": None}, {"content": None}]) == [[HELLO], []]
+def test_the_content_of_a_chunk() -> None:
+    assert openai_chat.content_of({"content": [HELLO], "refusal": None}) == [HELLO]
+    assert openai_chat.content_of({"content": None}) == []
     for other in (
+        {},
         {"content": "Hello"},
         {"content": [], "refusal": [HELLO]},
+        {"content": [HELLO], "reasoning_content": [HELLO]},
+        {"refusal": None},
         {"tokens": ["a"]},
         {"logprobs_result": []},
         [HELLO],
     ):
-        assert openai_chat.contents_of([{"content": [HELLO]}, other]) is None
+        assert openai_chat.content_of(other) is None
 
 
 def test_the_first_problem_is_kept() -> None:

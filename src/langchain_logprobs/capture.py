@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_logprobs.formats import Reading, openai_chat, read_container, size_of
@@ -149,37 +148,42 @@ def _generations(response: LLMResult | None) -> list[Any]:
 
 
 def _read_pieces(pieces: Sequence[Piece]) -> Choice:
-    choice = Choice(Reading())
-    brought = [piece for piece in pieces if piece[2] is not None]
-    counts = _read_together(brought, choice.reading)
-    if counts is None:
-        choice.reading = Reading()
-        counts = [_read_one(piece, choice.reading) for piece in brought]
-    if not all(counts):
-        brought = [piece for piece, count in zip(brought, counts, strict=True) if count]
-    starts = [0, *accumulate(filter(None, counts))]
-    choice.chunks = Chunks([piece[0] for piece in brought], starts[:-1], starts[-1])
+    choice = _read_together(pieces)
+    if choice is None:
+        choice = Choice(Reading())
+        tokens = len(choice.reading.tokens)
+        for time, text, container in pieces:
+            read_container(container, choice.reading, str(text) if isinstance(text, str) else None)
+            if len(choice.reading.tokens) > tokens:
+                choice.chunks.times.append(time)
+                choice.chunks.starts.append(tokens)
+                tokens = len(choice.reading.tokens)
+        choice.chunks.end = tokens
     return choice
 
 
-def _read_together(pieces: Sequence[Piece], reading: Reading) -> list[int] | None:
+def _read_together(pieces: Sequence[Piece]) -> Choice | None:
     """Read all containers as one where they are plain: most of a chunk's cost is that it is read by itself.
 
     Returns:
-        How many tokens each brought; None where it takes a closer look at each.
+        The choice; None where it takes a closer look at each container.
     """
-    contents = openai_chat.contents_of([container for _, _, container in pieces])
-    if contents is None:
-        return None
-    read_container({"content": [*chain.from_iterable(contents)]}, reading)
-    return None if reading.malformed else [*map(len, contents)]
-
-
-def _read_one(piece: Piece, reading: Reading) -> int:
-    before = len(reading.tokens)
-    _, text, container = piece
-    read_container(container, reading, str(text) if isinstance(text, str) else None)
-    return len(reading.tokens) - before
+    choice = Choice(Reading())
+    chunks = choice.chunks
+    entries: list[Any] = []
+    for time, _, container in pieces:
+        if container is None:
+            continue
+        content = openai_chat.content_of(container)
+        if content is None:
+            return None
+        if content:
+            chunks.times.append(time)
+            chunks.starts.append(len(entries))
+            entries += content
+    chunks.end = len(entries)
+    read_container({"content": entries}, choice.reading)
+    return None if choice.reading.malformed else choice
 
 
 def _choice(generation: Any, streamed: Choice | None) -> Choice:

@@ -7,7 +7,7 @@ tokens has 10,000 of them, read while the user's chain waits, and a tuple costs 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, overload
 
 SENTINEL_LOGPROB = -9998.0
@@ -41,12 +41,12 @@ class Columns(NamedTuple):
     Attributes:
         tokens: Their texts.
         logprobs: Their logprobs (nats), all of them floats and none NaN.
-        raw: The provider's dicts that they came from, for their bytes.
+        raw: What the provider sent of each, for its bytes.
     """
 
     tokens: list[str]
     logprobs: list[float]
-    raw: list[dict[str, Any]]
+    raw: list[Mapping[str, Any]]
 
 
 class Alternatives(Sequence[Alternative]):
@@ -115,11 +115,11 @@ class Alternatives(Sequence[Alternative]):
         return tuple, (list(self),)
 
 
-def _bytes_of(raw: dict[str, Any]) -> bytes | None:
-    value = raw.get("bytes")
+def _bytes_of(raw: Mapping[str, Any]) -> bytes | None:
     try:
+        value = raw["bytes"]
         return bytes(value) if type(value) is list else None
-    except (TypeError, ValueError):
+    except (LookupError, TypeError, ValueError):
         return None
 
 

@@ -9,7 +9,6 @@ import math
 import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, chain
 from operator import countOf
 from typing import Any, NamedTuple
 
@@ -18,9 +17,7 @@ from langchain_logprobs.tokens import Alternative, Columns, TokenLogprob, Tokens
 _new: Any = tuple.__new__
 """Makes a named tuple from a tuple of all its fields, in half the time of calling its class."""
 
-_DICT: set[type] = {dict}
 _LIST: set[type] = {list}
-_FLOAT: set[type] = {float}
 
 
 @dataclass(slots=True)
@@ -151,30 +148,39 @@ def read_plain(entries: Sequence[Any]) -> Tokens | None:
     An answer of 2,000 tokens has 12,000 small dicts, and reading them with care, one after the other, takes six times
     as long. Whatever is unusual (a missing key, another type, NaN, a logprob above 0) is left to `read_entries`.
     """
+    texts: list[str] = []
+    logprobs: list[float] = []
+    byte_lists: list[list[int]] = []
+    all_bytes: list[int] = []
+    others: list[Mapping[str, Any]] = []
+    stops: list[int] = []
+    other_texts: list[str] = []
+    other_logprobs: list[float] = []
     try:
-        texts = [entry["token"] for entry in entries]
-        logprobs = [entry["logprob"] for entry in entries]
-        byte_lists = [entry["bytes"] for entry in entries]
-        tops = [entry["top_logprobs"] for entry in entries]
-        others: list[Any] = []
-        for top in tops:
-            others += top
-        columns = Columns([top["token"] for top in others], [top["logprob"] for top in others], others)
+        for entry in entries:
+            texts.append(entry["token"])
+            logprobs.append(entry["logprob"])
+            byte_lists.append(entry["bytes"])
+            all_bytes += entry["bytes"]
+            others += entry["top_logprobs"]
+            stops.append(len(others))
+        for other in others:
+            other_texts.append(other["token"])
+            other_logprobs.append(other["logprob"])
         "".join(texts)  # raises where one is no text; the next two likewise
-        "".join(columns.tokens)
-        bytes(chain.from_iterable(byte_lists))
-        if not (
-            {*map(type, entries)} == _DICT
-            and {*map(type, byte_lists), *map(type, tops)} == _LIST
-            and {*map(type, logprobs)} == _FLOAT
-            and countOf(map(type, columns.logprobs), float) == len(others)
-            and sum(logprobs) <= 0.0
-            and sum(columns.logprobs) <= 0.0
-        ):
-            return None
+        "".join(other_texts)
+        bytes(all_bytes)
     except (LookupError, TypeError, ValueError, OverflowError):
         return None
-    return Tokens(texts, logprobs, byte_lists, columns, [*accumulate(map(len, tops))])
+    if (
+        {*map(type, byte_lists)} <= _LIST
+        and countOf(map(type, logprobs), float) == len(logprobs)
+        and countOf(map(type, other_logprobs), float) == len(other_logprobs)
+        and sum(logprobs) <= 0.0
+        and sum(other_logprobs) <= 0.0
+    ):
+        return Tokens(texts, logprobs, byte_lists, Columns(other_texts, other_logprobs, others), stops)
+    return None
 
 
 def read_alternatives(tops: object, into: Reading) -> Sequence[Alternative]:

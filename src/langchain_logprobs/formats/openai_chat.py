@@ -8,7 +8,7 @@ pydantic object. llama.cpp and vLLM servers also answer legacy completions in th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_logprobs.formats._reading import Reading, WireFormat, as_mapping, read_entries, read_plain
@@ -54,23 +54,19 @@ def has_entries(fields: Mapping[str, Any]) -> bool:
     return False
 
 
-def contents_of(containers: Sequence[Any]) -> list[list[Any]] | None:
-    """Return the entries of each container if all hold `content` alone; None if any is another.
+def content_of(container: Any) -> list[Any] | None:
+    """Return the entries of a container that holds nothing but `content`; None if it is another.
 
-    The chunks of one answer nearly always do, and then they can be read as one.
+    The chunks of one answer nearly always are such, and then they can be read as one.
     """
-    if not {*map(type, containers)} <= _DICT or max(map(len, containers), default=0) > 2:
+    if type(container) is not dict or len(container) > 2:
         return None
-    try:
-        contents = [container["content"] or [] for container in containers]
-        refusals = [container["refusal"] for container in containers if len(container) == 2]
-    except KeyError:
+    if len(container) == 2 and container.get("refusal", ...) is not None:
         return None
-    return contents if refusals.count(None) == len(refusals) and {*map(type, contents)} <= _LIST else None
-
-
-_DICT: set[type] = {dict}
-_LIST: set[type] = {list}
+    content = container.get("content", ...)
+    if content is None:
+        return []
+    return content if type(content) is list else None
 
 
 def _is_chat(fields: Mapping[str, Any]) -> bool:
