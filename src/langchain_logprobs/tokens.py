@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from operator import sub
 from typing import Any, NamedTuple, overload
 
 SENTINEL_LOGPROB = -9998.0
@@ -223,6 +225,34 @@ def logprobs_of(items: Sequence[Alternative] | Sequence[TokenLogprob]) -> Sequen
 def alternatives_of(tokens: Sequence[TokenLogprob], index: int) -> Sequence[Alternative]:
     """Return the alternatives of the token at an index, the quick way where there is one."""
     return tokens.alternatives_at(index) if isinstance(tokens, Tokens) else tokens[index].alternatives
+
+
+class FlatAlternatives(NamedTuple):
+    """Alternatives of several positions in three parallel lists.
+
+    Attributes:
+        positions: The index of the token in whose place each could have stood, in order.
+        tokens: Their texts.
+        logprobs: Their logprobs (nats), raw; None where the provider sent none.
+    """
+
+    positions: list[int]
+    tokens: list[str]
+    logprobs: Sequence[float | None]
+
+
+def flatten_alternatives(tokens: Sequence[TokenLogprob], positions: Sequence[int]) -> FlatAlternatives:
+    """Return the alternatives of some positions, given once each and in order; the quick way where it is all."""
+    if isinstance(tokens, Tokens) and len(positions) == len(tokens):
+        counts = map(sub, tokens.stops, [0, *tokens.stops])
+        flat = [*chain.from_iterable(map(repeat, positions, counts))]
+        return FlatAlternatives(flat, tokens.alternatives.tokens, tokens.alternatives.logprobs)
+    each = [(position, alternatives_of(tokens, position)) for position in positions]
+    return FlatAlternatives(
+        [position for position, others in each for _ in range(len(others))],
+        [text for _, others in each for text in texts_of(others)],
+        [logprob for _, others in each for logprob in logprobs_of(others)],
+    )
 
 
 def usable_logprob(logprob: float | None) -> float | None:

@@ -14,10 +14,9 @@ from langchain_logprobs.telemetry import names
 from langchain_logprobs.tokens import (
     ROUNDING_LOGPROB,
     SENTINEL_LOGPROB,
+    FlatAlternatives,
     TokenLogprob,
-    alternatives_of,
     logprobs_of,
-    texts_of,
     usable_logprob,
 )
 
@@ -134,20 +133,16 @@ def values(raw: Sequence[float | None], floor: float) -> tuple[list[float], list
     return recorded, censored
 
 
-def positions_with_alternatives(
-    tokens: Sequence[TokenLogprob], low_probability: float | None, fields: Structure | None
-) -> list[int]:
-    """Return the positions whose alternatives matter, if they have any, the most important first.
+def weakest_first(tokens: Sequence[TokenLogprob], below: float, fields: Structure | None) -> list[int]:
+    """Return the positions whose alternatives matter, the most important first.
 
     Args:
         tokens: The tokens.
-        low_probability: Only tokens under it or censored, the weakest first, and then the weakest token of each field;
-            None for all positions in order.
+        below: Those with a smaller probability, and the censored ones, come first, the weakest before all; then the
+            weakest token of each field.
         fields: The fields of the answer.
     """
-    if low_probability is None:
-        return [*range(len(tokens))]
-    threshold = math.log(low_probability) if low_probability > 0.0 else -math.inf
+    threshold = math.log(below) if below > 0.0 else -math.inf
     low = [
         (-math.inf if logprob is None else logprob, index)
         for index, logprob in enumerate(logprobs_of(tokens))
@@ -158,22 +153,16 @@ def positions_with_alternatives(
     return list(dict.fromkeys([index for _, index in sorted(low)] + of_fields))
 
 
-def alternatives(
-    tokens: Sequence[TokenLogprob], positions: Sequence[int], floor: float, *, capture_text: bool
-) -> dict[str, Any]:
-    """Return the alternatives of some positions as three parallel arrays; nothing where there are none."""
-    per_position = [alternatives_of(tokens, position) for position in positions]
-    logprobs = [logprob for others in per_position for logprob in logprobs_of(others)]
-    if not logprobs:
+def alternatives(flat: FlatAlternatives, floor: float, *, capture_text: bool) -> dict[str, Any]:
+    """Return alternatives as three parallel arrays; nothing where there are none."""
+    if not flat.positions:
         return {}
     recorded: dict[str, Any] = {
-        names.ALTERNATIVE_POSITIONS: [
-            position for position, others in zip(positions, per_position, strict=True) for _ in range(len(others))
-        ],
-        names.ALTERNATIVE_VALUES: values(logprobs, floor)[0],
+        names.ALTERNATIVE_POSITIONS: flat.positions,
+        names.ALTERNATIVE_VALUES: values(flat.logprobs, floor)[0],
     }
     if capture_text:
-        recorded[names.ALTERNATIVE_TOKENS] = clean_all([text for others in per_position for text in texts_of(others)])
+        recorded[names.ALTERNATIVE_TOKENS] = clean_all(flat.tokens)
     return recorded
 
 

@@ -6,7 +6,8 @@ weakest tokens), and last what repeats them (each chunk's own tokens). All sizes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from langchain_logprobs.capture import Chunks
@@ -15,7 +16,7 @@ from langchain_logprobs.settings import Settings
 from langchain_logprobs.stretches import worst_stretches
 from langchain_logprobs.telemetry import attributes, names
 from langchain_logprobs.telemetry.events import Event, choice_events, chunk_events, stretch_events
-from langchain_logprobs.tokens import alternatives_of, logprobs_of, texts_of
+from langchain_logprobs.tokens import FlatAlternatives, alternatives_of, flatten_alternatives, logprobs_of, texts_of
 
 FEWEST_CHUNK_EVENTS = 8
 FEWEST_STRETCHES = 8
@@ -87,11 +88,9 @@ def lay_out(findings: Findings, chunks: Chunks, end_time: int, settings: Setting
         arrays[names.CENSORED_POSITIONS] = [index for index in censored if index < recorded]
     if recorded < len(values):
         arrays[names.TOKENS_RECORDED] = recorded
-    positions = _positions(findings, recorded, spent, settings)
-    arrays.update(
-        attributes.alternatives(findings.tokens, positions, settings.censored_floor, capture_text=settings.capture_text)
-    )
-    spent += alternatives_size(findings, positions)
+    others = _alternatives(findings, recorded, spent, settings)
+    arrays.update(attributes.alternatives(others, settings.censored_floor, capture_text=settings.capture_text))
+    spent += alternatives_size(others.tokens)
 
     def events(chunk_count: int, stretch_count: int, repeat: bool) -> list[Event]:
         stretches = worst_stretches(findings.stretches, stretch_count)
@@ -117,10 +116,8 @@ def strings_size(strings: Sequence[str]) -> int:
     return len("".join(strings).encode("utf-8", "replace")) + _STRING_OVERHEAD * len(strings)
 
 
-def alternatives_size(findings: Findings, positions: Iterable[int]) -> int:
-    """Return the size of the alternatives of some positions: a position, a string and a double each."""
-    tokens = findings.tokens
-    texts = [text for position in positions for text in texts_of(alternatives_of(tokens, position))]
+def alternatives_size(texts: Sequence[str]) -> int:
+    """Return the size of the alternatives with these texts: a position, a string and a double each."""
     return strings_size(texts) + (_INT_BYTES + _FLOAT_BYTES) * len(texts)
 
 
@@ -135,23 +132,24 @@ def _recorded(text: Sequence[str] | None, count: int, room: int) -> int:
     return count  # pragma: no cover  # the first line has seen that they do not all fit
 
 
-def _positions(findings: Findings, recorded: int, spent: int, settings: Settings) -> list[int]:
-    """Return the positions whose alternatives are written, in order; where not all fit, those of the weakest tokens."""
+def _alternatives(findings: Findings, recorded: int, spent: int, settings: Settings) -> FlatAlternatives:
+    """Return the alternatives that are written; where not all fit that are wanted, those of the weakest tokens."""
+    tokens = findings.tokens
     if settings.alternatives == "none":
-        return []
-    every = settings.alternatives == "all"
-    wanted = attributes.positions_with_alternatives(
-        findings.tokens, None if every else settings.low_probability, findings.fields
-    )
-    if recorded < len(findings.tokens):
-        wanted = [position for position in wanted if position < recorded]
-    limit = settings.span_bytes if every else min(settings.detail_bytes, settings.span_bytes)
-    if every and spent + alternatives_size(findings, wanted) <= limit:  # one look tells, where it is not that few fit
-        return wanted
+        return flatten_alternatives(tokens, ())
+    below = settings.low_probability
+    limit = min(settings.detail_bytes, settings.span_bytes)
+    if settings.alternatives == "all":
+        everything = flatten_alternatives(tokens, range(recorded))
+        limit = settings.span_bytes
+        if spent + alternatives_size(everything.tokens) <= limit:
+            return everything
+        below = math.inf
     admitted = []
-    for position in wanted:
-        spent += alternatives_size(findings, (position,))
-        if spent > limit:
-            break
-        admitted.append(position)
-    return sorted(admitted)
+    for position in attributes.weakest_first(tokens, below, findings.fields):
+        if position < recorded:
+            spent += alternatives_size(texts_of(alternatives_of(tokens, position)))
+            if spent > limit:
+                break
+            admitted.append(position)
+    return flatten_alternatives(tokens, sorted(admitted))
