@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import reduce
 from itertools import compress, pairwise
 from operator import add, ge, lt, mul, ne, sub
 from typing import NamedTuple
@@ -155,8 +155,8 @@ def _measure_plain(tokens: Tokens) -> _Sheet | None:
         return None
     exp = math.exp
     probabilities = [[*map(exp, rank)] for rank in ranks]
-    masses = [*reduce(partial(map, add), probabilities)]
-    negative_entropies = [*reduce(partial(map, add), map(partial(map, mul), probabilities, ranks))]
+    masses = _added(probabilities)
+    negative_entropies = _added([map(mul, *columns) for columns in zip(probabilities, ranks, strict=True)])
     margins = [*map(sub, *probabilities[:2])] if width > 1 else []
     texts, other_texts = tokens.tokens, tokens.alternatives.tokens
     # The sampled token is nearly always the first alternative; where it is not, it can be a later one or none.
@@ -176,6 +176,14 @@ def _measure_plain(tokens: Tokens) -> _Sheet | None:
         negative_entropies[index] += own * logprobs[index]
     off_top1 = sum(map(lt, logprobs, ranks[0]))
     return _Sheet(logprobs, lowest, logprobs.index(lowest), negative_entropies, masses, margins, off_top1, width)
+
+
+def _added(columns: Sequence[Iterable[float]]) -> list[float]:
+    """Add columns up row by row, from the first to the last."""
+    total, *others = columns
+    for column in others:
+        total = map(add, total, column)
+    return [*total]
 
 
 def _measure_with_care(tokens: Sequence[TokenLogprob]) -> _Sheet:

@@ -198,10 +198,7 @@ def find_stretches(
         punctuation = _BLANK_OR_CODE.match(alignment.text) is not None
     low = _significant(texts_of(tokens), logprobs, alignment, low, threshold, words, punctuation)
     groups = _grouped(low, merge_gap)
-    if words and not alignment.failed:
-        runs = _completed(alignment, groups, pad)
-    else:
-        runs = _covered(alignment, groups, pad)
+    runs = (_completed if words and not alignment.failed else _covered)(alignment, groups, pad)
     kept = runs
     if most is not None and len(runs) > most:  # a weak answer has hundreds, and making one costs more than finding it
         worst = sorted(range(len(runs)), key=lambda run: min(map(_order, map(logprobs.__getitem__, runs[run].low))))
@@ -293,7 +290,10 @@ def _completed(alignment: Alignment, groups: list[list[int]], pad: int) -> list[
         first, last = low[0], low[-1]
         start, end = _whole_words(text, starts[first], ends[min(last + pad, last_token)])
         touched = alignment.tokens_between(start, end)
-        first, last = min(first, touched.start), max(last, touched.stop - 1)
+        if touched.start < first:
+            first = touched.start
+        if touched.stop > last + 1:
+            last = touched.stop - 1
         if runs and (first <= runs[-1].last or start < runs[-1].end):
             before = runs.pop()
             low, first = before.low + low, before.first

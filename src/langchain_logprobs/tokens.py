@@ -120,7 +120,7 @@ class Alternatives(Sequence[Alternative]):
 def _bytes_of(raw: Mapping[str, Any]) -> bytes | None:
     try:
         value = raw["bytes"]
-        return bytes(value) if type(value) is list else None
+        return bytes(value) if type(value) in (list, bytes) else None
     except (LookupError, TypeError, ValueError):
         return None
 
@@ -157,20 +157,20 @@ class Tokens(Sequence[TokenLogprob]):
         stops: Where the alternatives of each end in these; they begin where those of the one before it end.
     """
 
-    __slots__ = ("_byte_lists", "alternatives", "logprobs", "stops", "tokens")
+    __slots__ = ("_raw", "alternatives", "logprobs", "stops", "tokens")
 
     def __init__(
         self,
         tokens: list[str],
         logprobs: list[float],
-        byte_lists: list[list[int]],
+        raw: Sequence[Mapping[str, Any]],
         alternatives: Columns,
         stops: list[int],
     ) -> None:
-        """Take the columns; `byte_lists` holds the bytes of each token as numbers."""
+        """Take the columns; `raw` is what the provider sent of each token, for its bytes."""
         self.tokens = tokens
         self.logprobs = logprobs
-        self._byte_lists = byte_lists
+        self._raw = raw
         self.alternatives = alternatives
         self.stops = stops
 
@@ -185,7 +185,7 @@ class Tokens(Sequence[TokenLogprob]):
         if isinstance(index, slice):
             return [self[position] for position in range(*index.indices(len(self)))]
         alternatives = self.alternatives_at(index if index >= 0 else index + len(self))
-        return TokenLogprob(self.tokens[index], self.logprobs[index], bytes(self._byte_lists[index]), alternatives)
+        return TokenLogprob(self.tokens[index], self.logprobs[index], _bytes_of(self._raw[index]), alternatives)
 
     def alternatives_at(self, index: int) -> Sequence[Alternative]:
         """Return the alternatives of the token at an index (not a negative one), without making the token."""

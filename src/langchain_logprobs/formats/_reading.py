@@ -17,8 +17,6 @@ from langchain_logprobs.tokens import Alternative, Columns, TokenLogprob, Tokens
 _new: Any = tuple.__new__
 """Makes a named tuple from a tuple of all its fields, in half the time of calling its class."""
 
-_LIST: set[type] = {list}
-
 
 @dataclass(slots=True)
 class Reading:
@@ -150,7 +148,6 @@ def read_plain(entries: Sequence[Any]) -> Tokens | None:
     """
     texts: list[str] = []
     logprobs: list[float] = []
-    byte_lists: list[list[int]] = []
     all_bytes: list[int] = []
     others: list[Mapping[str, Any]] = []
     stops: list[int] = []
@@ -160,7 +157,6 @@ def read_plain(entries: Sequence[Any]) -> Tokens | None:
         for entry in entries:
             texts.append(entry["token"])
             logprobs.append(entry["logprob"])
-            byte_lists.append(entry["bytes"])
             all_bytes += entry["bytes"]
             others += entry["top_logprobs"]
             stops.append(len(others))
@@ -173,13 +169,12 @@ def read_plain(entries: Sequence[Any]) -> Tokens | None:
     except (LookupError, TypeError, ValueError, OverflowError):
         return None
     if (
-        {*map(type, byte_lists)} <= _LIST
-        and countOf(map(type, logprobs), float) == len(logprobs)
+        countOf(map(type, logprobs), float) == len(logprobs)
         and countOf(map(type, other_logprobs), float) == len(other_logprobs)
         and sum(logprobs) <= 0.0
         and sum(other_logprobs) <= 0.0
     ):
-        return Tokens(texts, logprobs, byte_lists, Columns(other_texts, other_logprobs, others), stops)
+        return Tokens(texts, logprobs, entries, Columns(other_texts, other_logprobs, others), stops)
     return None
 
 
