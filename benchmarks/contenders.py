@@ -137,31 +137,8 @@ class _AppendAndRecordHandler(_AppendHandler):
         self._span.end()
 
 
-class AppendAndRecord(Contender):
-    """The floor for everything recorded: OpenTelemetry's SDK is handed, ready made, the attributes that ours writes.
-
-    It looks at every item of every array. What is left between this and ours is what ours does itself: read, measure
-    and lay out.
-    """
-
-    name = "append-only, SDK given the same attributes"
-    reads = False
-
-    def __init__(self, provider: Provider) -> None:
-        super().__init__(provider)
-        kept = Provider(keep=True)
-        (ours,) = OursEverything(kept).callbacks
-        run_id = uuid4()
-        ours.on_chat_model_start({}, [MESSAGES], run_id=run_id, invocation_params=PARAMS)
-        for chunk in CHUNKS:
-            ours.on_llm_new_token(chunk.text, chunk=chunk, run_id=run_id)
-        ours.on_llm_end(result(), run_id=run_id)
-        (span,) = kept.counter.spans or []
-        self.callbacks = [_AppendAndRecordHandler(provider, dict(span.attributes or {}))]
-
-
 class Ours(Contender):
-    """With default settings."""
+    """With default settings: every token and logprob, every measure, the alternatives of the weakest tokens, events."""
 
     name = "langchain-logprobs"
     settings = Settings()
@@ -171,11 +148,42 @@ class Ours(Contender):
         self.callbacks = [LogprobsCallbackHandler(self.settings, tracer_provider=provider)]
 
 
-class OursEverything(Ours):
+class OursAllAlternatives(Ours):
     """With the alternatives of every token too, and a span as large as that needs."""
 
-    name = "langchain-logprobs, everything recorded"
+    name = f"{Ours.name}, alternatives of all tokens"
     settings = Settings(alternatives="all", span_bytes=4_000_000)
+
+
+class AppendAndRecord(Contender):
+    """The floor, and OpenTelemetry's SDK is handed, ready made, the attributes that ours writes.
+
+    It looks at every item of every array. What is left between this and ours is what ours does itself: read, measure
+    and lay out.
+    """
+
+    name = "append-only, SDK given our attributes"
+    reads = False
+    ours: type[Ours] = Ours
+
+    def __init__(self, provider: Provider) -> None:
+        super().__init__(provider)
+        kept = Provider(keep=True)
+        (ours,) = self.ours(kept).callbacks
+        run_id = uuid4()
+        ours.on_chat_model_start({}, [MESSAGES], run_id=run_id, invocation_params=PARAMS)
+        for chunk in CHUNKS:
+            ours.on_llm_new_token(chunk.text, chunk=chunk, run_id=run_id)
+        ours.on_llm_end(result(), run_id=run_id)
+        (span,) = kept.counter.spans or []
+        self.callbacks = [_AppendAndRecordHandler(provider, dict(span.attributes or {}))]
+
+
+class AppendAndRecordAllAlternatives(AppendAndRecord):
+    """The same with the alternatives of every token: no handler that writes them so can cost less."""
+
+    name = f"{AppendAndRecord.name}, alternatives of all tokens"
+    ours = OursAllAlternatives
 
 
 class Official(Contender):
@@ -249,7 +257,8 @@ EVERYONE: tuple[type[Contender], ...] = (
     AppendOnly,
     AppendAndRecord,
     Ours,
-    OursEverything,
+    AppendAndRecordAllAlternatives,
+    OursAllAlternatives,
     *PEERS,
 )
 

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import tables
 from answer import CHUNKS, ENTRIES, MESSAGES, PARAMS, TOKENS
-from contenders import Ours, OursEverything, Provider
+from contenders import Ours, OursAllAlternatives, Provider
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk, LLMResult
 from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
@@ -52,7 +52,7 @@ def without_alternatives() -> list[ChatGenerationChunk]:
 CASES: dict[str, tuple[type[Ours], Callable[[], list[ChatGenerationChunk]]]] = {
     "logprobs alone": (Ours, without_alternatives),
     "top 5, default settings": (Ours, lambda: CHUNKS),
-    "top 5, everything recorded": (OursEverything, lambda: CHUNKS),
+    "top 5, alternatives of all tokens": (OursAllAlternatives, lambda: CHUNKS),
 }
 
 
