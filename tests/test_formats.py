@@ -13,6 +13,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from langchain_logprobs.formats import FORMATS, Reading, is_container, openai_chat, read_container, size_of
+from langchain_logprobs.formats._reading import read_entries, read_plain
 from langchain_logprobs.tokens import Alternative, TokenLogprob
 
 
@@ -556,7 +557,7 @@ def test_a_container_whose_content_is_read_by_itself_holds_nothing_else(row: Row
 
 
 def test_the_content_of_a_chunk() -> None:
-    assert openai_chat.content_of({"content": [HELLO], "refusal": None}) == [HELLO]
+    assert openai_chat.content_of({"content": [HELLO], "refusal": None, "reasoning_content": None}) == [HELLO]
     assert openai_chat.content_of({"content": None}) == []
     for other in (
         {},
@@ -569,6 +570,22 @@ def test_the_content_of_a_chunk() -> None:
         [HELLO],
     ):
         assert openai_chat.content_of(other) is None
+
+
+@pytest.mark.parametrize("spelled", [{}, {"bytes": None}, {"bytes": []}, {"bytes": [72, 105]}], ids=str)
+def test_entries_are_plain_with_their_bytes_or_without(spelled: dict[str, Any]) -> None:
+    top = {"token": "Hi", "logprob": -0.5, **spelled}
+    entries = [{**top, "top_logprobs": [top, {**top, "token": "Ho"}]}]
+    tokens = read_plain(entries)
+    careful: list[TokenLogprob] = []
+    read_entries(entries, careful, Reading())
+    assert tokens == careful
+    assert careful[0].bytes == (bytes(spelled["bytes"]) if spelled.get("bytes") is not None else None)
+
+
+@pytest.mark.parametrize("spelled", [[300], ["a"], [-1], "Hi", 5, {"a": 1}, [[1]]], ids=str)
+def test_bytes_that_are_none_are_no_plain_entry(spelled: Any) -> None:
+    assert read_plain([{"token": "a", "logprob": -0.5, "bytes": spelled, "top_logprobs": []}]) is None
 
 
 def test_the_first_problem_is_kept() -> None:

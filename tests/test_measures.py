@@ -198,7 +198,10 @@ rows = st.lists(
         st.sampled_from(["a", "b", "", "\ufffd", "c d"]),
         st.floats(min_value=-9000.0, max_value=0.0),
         st.lists(
-            st.tuples(st.sampled_from(["a", "b", "", "\ufffd"]), st.floats(min_value=-9000.0, max_value=0.0)),
+            st.tuples(
+                st.sampled_from(["a", "b", "", "\ufffd"]),
+                st.floats(min_value=-9000.0, max_value=0.0) | st.sampled_from([-9999.0, -math.inf]),
+            ),
             min_size=3,
             max_size=3,
         ),

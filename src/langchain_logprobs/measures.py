@@ -135,7 +135,8 @@ class _Sheet(NamedTuple):
 def _measure_plain(tokens: Tokens) -> _Sheet | None:
     """Measure an answer column by column; None if it is not plain enough, which takes a look at each token.
 
-    Plain is: no logprob is censored or above 0, and every token has equally many alternatives, sorted from the best.
+    Plain is: no token is censored, none of the logprobs is above 0, and every token has equally many alternatives,
+    sorted from the best, which is not censored.
     """
     logprobs = tokens.logprobs
     others = tokens.alternatives.logprobs
@@ -151,7 +152,8 @@ def _measure_plain(tokens: Tokens) -> _Sheet | None:
     ranks = [others[rank::width] for rank in range(width)]
     if not all(all(map(ge, better, worse)) for better, worse in pairwise(ranks)):
         return None
-    if min(ranks[-1]) <= SENTINEL_LOGPROB or max(ranks[0]) > 0.0:
+    # A censored alternative behind others counts as probability 0, which is its exponential.
+    if min(ranks[0]) <= SENTINEL_LOGPROB or min(ranks[-1]) == -math.inf or max(ranks[0]) > 0.0:
         return None
     exp = math.exp
     probabilities = [[*map(exp, rank)] for rank in ranks]
@@ -242,7 +244,7 @@ def _below(scored: list[float], low_probability: float) -> int:
     if low_probability <= 0.0:
         return 0
     threshold = math.log(low_probability)
-    return sum(map(threshold.__gt__, scored))
+    return len([logprob for logprob in scored if logprob < threshold])
 
 
 def _exp(value: float) -> float | None:

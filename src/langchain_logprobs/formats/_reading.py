@@ -141,7 +141,7 @@ def read_entries(entries: Sequence[Any], tokens: list[TokenLogprob], into: Readi
 
 
 def read_plain(entries: Sequence[Any]) -> Tokens | None:
-    """Return the tokens of entries that are just as OpenAI sends them, column by column; None if any is not.
+    """Return the tokens of entries that are as OpenAI sends them, bytes or not, column by column; None if any is not.
 
     An answer of 2,000 tokens has 12,000 small dicts, and reading them with care, one after the other, takes six times
     as long. Whatever is unusual (a missing key, another type, NaN, a logprob above 0) is left to `read_entries`.
@@ -157,7 +157,7 @@ def read_plain(entries: Sequence[Any]) -> Tokens | None:
         for entry in entries:
             texts.append(entry["token"])
             logprobs.append(entry["logprob"])
-            all_bytes += entry["bytes"]
+            all_bytes += entry.get("bytes") or ()
             others += entry["top_logprobs"]
             stops.append(len(others))
         for other in others:
@@ -166,7 +166,7 @@ def read_plain(entries: Sequence[Any]) -> Tokens | None:
         "".join(texts)  # raises where one is no text; the next two likewise
         "".join(other_texts)
         bytes(all_bytes)
-    except (LookupError, TypeError, ValueError, OverflowError):
+    except (LookupError, AttributeError, TypeError, ValueError, OverflowError):
         return None
     if (
         countOf(map(type, logprobs), float) == len(logprobs)

@@ -55,15 +55,16 @@ def has_entries(fields: Mapping[str, Any]) -> bool:
 
 
 def content_of(container: Any) -> list[Any] | None:
-    """Return the entries of a container that holds nothing but `content`; None if it is another.
+    """Return the entries of a container in which all but `content` is None; None if it is another.
 
     The chunks of one answer nearly always are such, and then they can be read as one.
     """
-    if type(container) is not dict or len(container) > 2:
+    if type(container) is not dict or "content" not in container:
         return None
-    if len(container) == 2 and container.get("refusal", ...) is not None:
-        return None
-    content = container.get("content", ...)
+    content = container["content"]
+    for value in container.values():
+        if value is not None and value is not content:
+            return None
     if content is None:
         return []
     return content if type(content) is list else None
