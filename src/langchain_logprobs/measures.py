@@ -136,7 +136,7 @@ def _measure_plain(tokens: Tokens) -> _Sheet | None:
     """Measure an answer column by column; None if it is not plain enough, which takes a look at each token.
 
     Plain is: no token is censored, none of the logprobs is above 0, and every token has equally many alternatives,
-    sorted from the best, which is not censored.
+    the best of which is not censored.
     """
     logprobs = tokens.logprobs
     others = tokens.alternatives.logprobs
@@ -149,9 +149,11 @@ def _measure_plain(tokens: Tokens) -> _Sheet | None:
     width = len(others) // count
     if not width or tokens.stops != [*range(width, width * count + 1, width)]:
         return None
-    ranks = [others[rank::width] for rank in range(width)]
+    ranks: list[Sequence[float]] = [others[rank::width] for rank in range(width)]
     if not all(all(map(ge, better, worse)) for better, worse in pairwise(ranks)):
-        return None
+        # vLLM sends the sampled token first, whatever its rank.
+        rows = [sorted(others[start : start + width], reverse=True) for start in range(0, len(others), width)]
+        ranks = [*zip(*rows, strict=True)]
     # A censored alternative behind others counts as probability 0, which is its exponential.
     if min(ranks[0]) <= SENTINEL_LOGPROB or min(ranks[-1]) == -math.inf or max(ranks[0]) > 0.0:
         return None
