@@ -12,9 +12,19 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from langchain_logprobs.formats import FORMATS, Reading, is_container, openai_chat, read_container, size_of
+from langchain_logprobs.capture import collect
+from langchain_logprobs.formats import (
+    FORMATS,
+    Reading,
+    is_container,
+    joinable,
+    openai_chat,
+    read_container,
+    read_joined,
+    size_of,
+)
 from langchain_logprobs.formats._reading import read_entries, read_plain
-from langchain_logprobs.tokens import Alternative, TokenLogprob
+from langchain_logprobs.tokens import Alternative, TokenLogprob, Tokens
 
 
 class SdkObject(BaseModel):
@@ -538,6 +548,25 @@ def test_the_chunks_of_a_stream_add_up() -> None:
     assert reading.source == CHAT
 
 
+@pytest.mark.parametrize(
+    ("source", "wrap"),
+    [
+        ("openai.chat", lambda entry: {"content": [entry], "refusal": None}),
+        ("openai.chat", lambda entry: {"content": [entry], "reasoning_content": None}),  # DeepSeek
+        ("ollama", lambda entry: [entry]),
+        ("vertex", lambda entry: {"logprobs_result": [entry]}),
+    ],
+)
+def test_a_plain_stream_is_kept_as_columns(source: str, wrap: Any) -> None:
+    # Reading and measuring them is several times as quick, which is why a shape must not fall out of them unnoticed.
+    containers = [wrap(HELLO), wrap({**HI, "logprob": -0.5, "top_logprobs": [HELLO]})]
+    captured = collect([(time, "", container) for time, container in enumerate(containers, 5)], None)
+    reading, chunks = captured.choices[0].reading, captured.choices[0].chunks
+    assert type(reading.tokens) is Tokens
+    assert pairs(reading.tokens) == [("Hello", -0.0012), ("Hi", -0.5)]
+    assert (reading.source, chunks.times, chunks.starts, chunks.end) == (source, [5, 6], [0, 1], 2)
+
+
 def test_a_stream_that_changes_its_format_keeps_every_token_and_the_first_source() -> None:
     reading = Reading()
     for row in ROWS:
@@ -548,17 +577,23 @@ def test_a_stream_that_changes_its_format_keeps_every_token_and_the_first_source
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_a_container_whose_content_is_read_by_itself_holds_nothing_else(row: Row) -> None:
-    content = openai_chat.content_of(row.container)
-    if content is not None:
-        alone = read({"content": content})
-        assert (alone.tokens, alone.malformed) == (read(row.container).tokens, row.malformed)
+def test_a_container_that_can_be_joined_holds_nothing_but_its_entries(row: Row) -> None:
+    wire_format = joinable(row.container)
+    if wire_format is not None:
+        entries = wire_format.entries_of(row.container)
+        assert entries is not None
+        alone = read_joined(entries, wire_format)
+        assert (alone.tokens, alone.malformed, alone.source) == (
+            read(row.container).tokens,
+            row.malformed,
+            read(row.container).source,
+        )
         assert row.reasoning == []
 
 
-def test_the_content_of_a_chunk() -> None:
-    assert openai_chat.content_of({"content": [HELLO], "refusal": None, "reasoning_content": None}) == [HELLO]
-    assert openai_chat.content_of({"content": None}) == []
+def test_the_entries_of_a_chunk() -> None:
+    assert openai_chat.entries_of({"content": [HELLO], "refusal": None, "reasoning_content": None}) == [HELLO]
+    assert openai_chat.entries_of({"content": None}) == []
     for other in (
         {},
         {"content": "Hello"},
@@ -569,7 +604,7 @@ def test_the_content_of_a_chunk() -> None:
         {"logprobs_result": []},
         [HELLO],
     ):
-        assert openai_chat.content_of(other) is None
+        assert openai_chat.entries_of(other) is None
 
 
 @pytest.mark.parametrize("spelled", [{}, {"bytes": None}, {"bytes": []}, {"bytes": [72, 105]}], ids=str)

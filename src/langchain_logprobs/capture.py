@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from langchain_logprobs.formats import Reading, openai_chat, read_container, size_of
+from langchain_logprobs.formats import Reading, WireFormat, joinable, read_container, read_joined, size_of
 from langchain_logprobs.formats.locate import find_container
 
 if TYPE_CHECKING:
@@ -163,26 +163,33 @@ def _read_pieces(pieces: Sequence[Piece]) -> Choice:
 
 
 def _read_together(pieces: Sequence[Piece]) -> Choice | None:
-    """Read all containers as one where they are plain: most of a chunk's cost is that it is read by itself.
+    """Read all containers as one where that can be done: most of a chunk's cost is that it is read by itself.
 
     Returns:
         The choice; None where it takes a closer look at each container.
     """
     choice = Choice(Reading())
     chunks = choice.chunks
+    wire_format: WireFormat | None = None
     entries: list[Any] = []
     for time, _, container in pieces:
         if container is None:
             continue
-        content = openai_chat.content_of(container)
-        if content is None:
+        if wire_format is None:
+            wire_format = joinable(container)
+            if wire_format is None:
+                return None
+            entries_of = wire_format.entries_of
+        brought = entries_of(container)
+        if brought is None:
             return None
-        if content:
+        if brought:
             chunks.times.append(time)
             chunks.starts.append(len(entries))
-            entries += content
+            entries += brought
     chunks.end = len(entries)
-    read_container({"content": entries}, choice.reading)
+    if wire_format is not None:
+        choice.reading = read_joined(entries, wire_format)
     return None if choice.reading.malformed else choice
 
 

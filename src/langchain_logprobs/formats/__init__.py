@@ -6,12 +6,13 @@ the table of tests/test_formats.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_logprobs.formats import bedrock, ollama, openai_chat, openai_completions, together, vertex
-from langchain_logprobs.formats._reading import Reading, WireFormat
+from langchain_logprobs.formats._reading import Reading, WireFormat, read_all
 
-__all__ = ["FORMATS", "Reading", "WireFormat", "is_container", "read_container", "size_of"]
+__all__ = ["FORMATS", "Reading", "WireFormat", "is_container", "joinable", "read_container", "read_joined", "size_of"]
 
 FORMATS: tuple[WireFormat, ...] = (
     openai_chat.FORMAT,
@@ -47,6 +48,23 @@ def read_container(container: Any, into: Reading, text: str | None = None) -> No
                 into.source = wire_format.name
             return
     into.reject(f"a logprobs container of an unknown format: {_describe(container)}")
+
+
+def joinable(container: Any) -> WireFormat | None:
+    """Return the format of a container whose entries can be read together with those of others; None if they cannot."""
+    for wire_format in FORMATS:
+        if wire_format.entries_of(container) is not None:
+            return wire_format
+    return None
+
+
+def read_joined(entries: Sequence[Any], wire_format: WireFormat) -> Reading:
+    """Read the joined entries of several containers of a format."""
+    reading = Reading()
+    read_all(entries, reading)
+    if reading.tokens:
+        reading.source = wire_format.name
+    return reading
 
 
 def size_of(container: Any) -> int:

@@ -50,6 +50,10 @@ class Reading:
             self.problem = problem
 
 
+def _none_of(container: Any) -> list[Any] | None:
+    return None
+
+
 class WireFormat(NamedTuple):
     """One shape in which logprobs travel. No container is of two of them, so the order of trying does not matter.
 
@@ -60,11 +64,14 @@ class WireFormat(NamedTuple):
             when the container is not of this format.
         size: How many answer tokens a container of this format holds, found without reading them; None when the
             container is not of this format.
+        entries_of: The entries of a container of this format that holds nothing else, for `read_all`; None for any
+            other container. A format without such containers has none.
     """
 
     name: str
     read: Callable[[Any, str | None, Reading], bool]
     size: Callable[[Any], int | None]
+    entries_of: Callable[[Any], list[Any] | None] = _none_of
 
 
 def is_number(value: object) -> bool:
@@ -114,6 +121,15 @@ def as_mapping(value: object) -> Mapping[str, Any] | None:
         return None
     extra = getattr(value, "__pydantic_extra__", None)
     return {**fields, **extra} if isinstance(extra, dict) and extra else fields
+
+
+def read_all(entries: Sequence[Any], into: Reading) -> None:
+    """Append the answer's entries, of the form that `read_entries` says, the quick way where they are plain."""
+    plain = None if into.tokens else read_plain(entries)
+    if plain is not None:
+        into.tokens = plain
+    else:
+        read_entries(entries, into.to_append(), into)
 
 
 def read_entries(entries: Sequence[Any], tokens: list[TokenLogprob], into: Reading) -> None:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_logprobs.formats._reading import Reading, WireFormat, as_mapping, read_entries
+from langchain_logprobs.formats._reading import Reading, WireFormat, as_mapping, read_all
 
 
 def read(container: Any, text: str | None, into: Reading) -> bool:
     """Append the tokens."""
     if not _is_list_of_entries(container):
         return False
-    read_entries(container, into.to_append(), into)
+    read_all(container, into)
     return True
 
 
 def size(container: Any) -> int | None:
     """Return the number of entries."""
     return len(container) if _is_list_of_entries(container) else None
+
+
+def entries_of(container: Any) -> list[Any] | None:
+    """Return the entries of a container: all that it is."""
+    return container if type(container) is list and _is_list_of_entries(container) else None
 
 
 def _is_list_of_entries(container: Any) -> bool:
@@ -29,4 +34,4 @@ def _is_entry(value: Any) -> bool:
     return fields is not None and ("token" in fields or "logprob" in fields)
 
 
-FORMAT = WireFormat("ollama", read, size)
+FORMAT = WireFormat("ollama", read, size, entries_of)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_logprobs.formats._reading import Reading, WireFormat, as_mapping, read_entries, read_plain
+from langchain_logprobs.formats._reading import Reading, WireFormat, as_mapping, read_all, read_entries
 
 _ANSWER_KEYS = ("content", "refusal")
 _REASONING_KEY = "reasoning_content"
@@ -26,10 +26,10 @@ def read(container: Any, text: str | None, into: Reading) -> bool:
     for key in _KEYS:
         entries = fields.get(key)
         if isinstance(entries, (list, tuple)):
-            if key == "content" and not into.tokens and (plain := read_plain(entries)) is not None:
-                into.tokens = plain
+            if key == _REASONING_KEY:
+                read_entries(entries, into.reasoning, into)
             elif entries:
-                read_entries(entries, into.reasoning if key == _REASONING_KEY else into.to_append(), into)
+                read_all(entries, into)
         elif entries is not None:
             into.reject(f"{key!r} of type {type(entries).__name__}")
     return True
@@ -54,11 +54,8 @@ def has_entries(fields: Mapping[str, Any]) -> bool:
     return False
 
 
-def content_of(container: Any) -> list[Any] | None:
-    """Return the entries of a container in which all but `content` is None; None if it is another.
-
-    The chunks of one answer nearly always are such, and then they can be read as one.
-    """
+def entries_of(container: Any) -> list[Any] | None:
+    """Return the entries of a container in which all but `content` is None; None if it is another."""
     if type(container) is not dict or "content" not in container:
         return None
     content = container["content"]
@@ -78,4 +75,4 @@ def _is_chat(fields: Mapping[str, Any]) -> bool:
     return any(key in fields for key in _KEYS)
 
 
-FORMAT = WireFormat("openai.chat", read, size)
+FORMAT = WireFormat("openai.chat", read, size, entries_of)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_logprobs.formats._reading import Reading, WireFormat, read_entries
+from langchain_logprobs.formats._reading import Reading, WireFormat, read_all
 
 KEY = "logprobs_result"
 
@@ -19,7 +19,7 @@ def read(container: Any, text: str | None, into: Reading) -> bool:
         return False
     entries = container[KEY]
     if isinstance(entries, (list, tuple)):
-        read_entries(entries, into.to_append(), into)
+        read_all(entries, into)
     elif entries is not None:
         into.reject(f"{KEY!r} of type {type(entries).__name__}")
     return True
@@ -32,4 +32,10 @@ def size(container: Any) -> int | None:
     return len(container[KEY]) if isinstance(container[KEY], (list, tuple)) else 0
 
 
-FORMAT = WireFormat("vertex", read, size)
+def entries_of(container: Any) -> list[Any] | None:
+    """Return the entries of a container."""
+    entries = container.get(KEY) if type(container) is dict else None
+    return entries if type(entries) is list else None
+
+
+FORMAT = WireFormat("vertex", read, size, entries_of)
