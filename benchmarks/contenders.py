@@ -1,8 +1,9 @@
-# ruff: noqa: D102, D107  (what the methods do is said once, at Contender)
+# ruff: noqa: D107  (what the methods do is said once, at Contender)
 """What is compared: the floors, ours, and the peers, each writing to a tracer provider of the benchmark's."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import itertools
 import logging
@@ -186,44 +187,36 @@ class AppendAndRecordAllAlternatives(AppendAndRecord):
     ours = OursAllAlternatives
 
 
-class Official(Contender):
+class _Instrumented(Contender):
+    """A package whose instrumentor adds its handler to every run of LangChain, for as long as it is switched on."""
+
+    is_peer = True
+    module: str
+
+    def __init__(self, provider: Provider) -> None:
+        super().__init__(provider)
+        self._provider = provider
+        self._instrumentor: Any = importlib.import_module(self.module).LangChainInstrumentor()
+
+    def switch_on(self) -> None:
+        self._instrumentor.instrument(tracer_provider=self._provider, skip_dep_check=True)
+
+    def switch_off(self) -> None:
+        self._instrumentor.uninstrument()
+
+
+class Official(_Instrumented):
     """opentelemetry-instrumentation-genai-langchain."""
 
     name = "opentelemetry-instrumentation-genai-langchain"
-    is_peer = True
-
-    def __init__(self, provider: Provider) -> None:
-        super().__init__(provider)
-        from opentelemetry.instrumentation.genai.langchain import LangChainInstrumentor
-
-        self._provider = provider
-        self._instrumentor: Any = LangChainInstrumentor()
-
-    def switch_on(self) -> None:
-        self._instrumentor.instrument(tracer_provider=self._provider, skip_dep_check=True)
-
-    def switch_off(self) -> None:
-        self._instrumentor.uninstrument()
+    module = "opentelemetry.instrumentation.genai.langchain"
 
 
-class OpenInference(Contender):
+class OpenInference(_Instrumented):
     """openinference-instrumentation-langchain."""
 
     name = "openinference-instrumentation-langchain"
-    is_peer = True
-
-    def __init__(self, provider: Provider) -> None:
-        super().__init__(provider)
-        from openinference.instrumentation.langchain import LangChainInstrumentor
-
-        self._provider = provider
-        self._instrumentor: Any = LangChainInstrumentor()
-
-    def switch_on(self) -> None:
-        self._instrumentor.instrument(tracer_provider=self._provider, skip_dep_check=True)
-
-    def switch_off(self) -> None:
-        self._instrumentor.uninstrument()
+    module = "openinference.instrumentation.langchain"
 
 
 class Langfuse(Contender):

@@ -11,7 +11,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "providers.md"
-sys.path.insert(0, str(ROOT / "tests" / "providers"))
+sys.path[:0] = [str(ROOT / "tests" / "providers"), str(ROOT / "tests")]
 
 from row import LAST, MISSING, RAISES, RECORDED, UNTOLD, Row  # noqa: E402
 from table import ROWS  # noqa: E402

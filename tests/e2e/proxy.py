@@ -14,10 +14,10 @@ import socket
 import threading
 from collections.abc import Generator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
+
+from local_server import ChunkedHandler, LocalServer
 
 
 class Exchange:
@@ -67,32 +67,16 @@ class Exchange:
         return [value for _, value in self.pairs(choice)]
 
 
-class RecordingProxy:
+class RecordingProxy(LocalServer):
     """The proxy. Use it as a context manager; `url` stands for the server's, `exchanges` is what went through."""
 
     def __init__(self, upstream: str) -> None:
+        super().__init__(_handler(self))
         self.exchanges: list[Exchange] = []
         parts = urlsplit(upstream)
         assert parts.hostname is not None
         assert parts.port is not None
         self._upstream = (parts.hostname, parts.port)
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> RecordingProxy:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def pass_on(
         self, exchange: Exchange, method: str, headers: dict[str, str], body: bytes, client: socket.socket
@@ -125,34 +109,20 @@ def _hang_up(client: socket.socket, server: socket.socket, done: threading.Event
                 return
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True  # an answer that hangs must not hang the test run
-    block_on_close = False
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients that go away and servers that die are what some tests are about."""
-
-
-def _handler(proxy: RecordingProxy) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+def _handler(proxy: RecordingProxy) -> type[ChunkedHandler]:
+    class Handler(ChunkedHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = self.read_body()
             exchange = Exchange(self.path, json.loads(body) if body else None)
             proxy.exchanges.append(exchange)
             headers = {"Content-Type": "application/json", "Connection": "close"}
             pieces = proxy.pass_on(exchange, self.command, headers, body, self.connection)
             try:
                 next(pieces)
-                self.send_response(exchange.status or 502)
-                self.send_header("Content-Type", exchange.content_type)
-                self.send_header("Transfer-Encoding", "chunked")
-                self.end_headers()
+                self.start_chunks(exchange.status or 502, exchange.content_type)
                 for piece in pieces:
-                    self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
-                    self.wfile.flush()
-                self.wfile.write(b"0\r\n\r\n")
+                    self.write_chunk(piece)
+                self.write_chunk(b"")
             except (OSError, http.client.HTTPException):
                 # The server died or the client went away: the other side sees a connection that ends too early.
                 self.close_connection = True
@@ -162,8 +132,5 @@ def _handler(proxy: RecordingProxy) -> type[BaseHTTPRequestHandler]:
                 pieces.close()
 
         do_GET = do_POST
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Keep the test's output clean."""
 
     return Handler

@@ -29,10 +29,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
+
+from local_server import ChunkedHandler, LocalServer
 
 
 @dataclass(frozen=True)
@@ -105,19 +105,14 @@ def ndjson(objects: Iterable[Any], **options: Any) -> Body:
     return Body(pieces, content_type="application/x-ndjson", **options)
 
 
-class WireServer:
+class WireServer(LocalServer):
     """The server. Use it as a context manager; `url` is its address, `requests` everything that came in."""
 
     def __init__(self) -> None:
+        super().__init__(_handler(self))
         self.requests: list[Request] = []
         self._answers: list[tuple[str, list[Answer]]] = []
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def answer(self, path: str, *answers: Answer) -> None:
         """Serve these answers in turn, the last one again and again, to requests for a path (or pattern).
@@ -128,17 +123,6 @@ class WireServer:
             raise ValueError("no answer given")
         with self._lock:
             self._answers.insert(0, (path, list(answers)))
-
-    def __enter__(self) -> WireServer:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def _answer_to(self, request: Request) -> Body:
         with self._lock:
@@ -153,44 +137,20 @@ class WireServer:
         return chosen(request) if callable(chosen) else chosen
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True  # an answer that hangs must not hang the test run
-    block_on_close = False
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that breaks out of a stream leaves a broken pipe here, which many tests provoke."""
-
-
-def _handler(wire: WireServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+def _handler(wire: WireServer) -> type[ChunkedHandler]:
+    class Handler(ChunkedHandler):
         def do_POST(self) -> None:
             split = urlsplit(self.path)
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = wire._answer_to(Request(self.command, split.path, split.query, headers, body))
-            self.send_response(answer.status)
-            self.send_header("Content-Type", answer.content_type)
-            # Chunked, so that each piece reaches the client when it is written, and a cut is seen as one.
-            self.send_header("Transfer-Encoding", "chunked")
-            # SDKs pool their connections, some for the whole process, and a test that runs an event loop of its own
-            # would find one that belongs to a closed loop.
-            self.send_header("Connection", "close")
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
+            answer = wire._answer_to(Request(self.command, split.path, split.query, headers, self.read_body()))
+            self.start_chunks(answer.status, answer.content_type, answer.headers)
             for index, piece in enumerate(answer.pieces):
                 if answer.pause and index:
                     time.sleep(answer.pause)
-                self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
-                self.wfile.flush()
+                self.write_chunk(piece)
             if not answer.cut:
-                self.wfile.write(b"0\r\n\r\n")
+                self.write_chunk(b"")
 
         do_GET = do_POST
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Keep the test's output clean."""
 
     return Handler
