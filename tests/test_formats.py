@@ -560,7 +560,7 @@ def test_the_chunks_of_a_stream_add_up() -> None:
 def test_a_plain_stream_is_kept_as_columns(source: str, wrap: Any) -> None:
     # Reading and measuring them is several times as quick, which is why a shape must not fall out of them unnoticed.
     containers = [wrap(HELLO), wrap({**HI, "logprob": -0.5, "top_logprobs": [HELLO]})]
-    captured = collect([(time, "", container) for time, container in enumerate(containers, 5)], None)
+    captured = collect([5, "", containers[0], 6, "", containers[1]], None)
     reading, chunks = captured.choices[0].reading, captured.choices[0].chunks
     assert type(reading.tokens) is Tokens
     assert pairs(reading.tokens) == [("Hello", -0.0012), ("Hi", -0.5)]

@@ -15,7 +15,7 @@ from langchain_logprobs import request
 from langchain_logprobs._callbacks import InlineUnlessItStarvesOthers, guarded, log_failure
 from langchain_logprobs._version import __version__
 from langchain_logprobs.calls import Call, Step, find
-from langchain_logprobs.capture import collect, container_of
+from langchain_logprobs.capture import ITEMS_A_PIECE, collect, container_of
 from langchain_logprobs.runs import Run, runs_of
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import genai
@@ -70,7 +70,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         self._settings = Settings.from_env() if settings is None else settings
         self._telemetry = Telemetry(self._settings, tracer_provider, meter_provider, logger_provider, __version__)
         self._runs = runs_of(tracer_provider)
-        self._max_chunks = self._settings.max_chunks
+        self._max_items = self._settings.max_chunks * ITEMS_A_PIECE
 
     @property
     def settings(self) -> Settings:
@@ -135,11 +135,11 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
             if run is None:
                 return
             pieces = run.pieces
-            if len(pieces) < self._max_chunks:
+            if len(pieces) < self._max_items:
                 # Nearly all integrations have it here; where not, container_of looks everywhere.
                 info = None if chunk is None else chunk.generation_info
                 container = info.get("logprobs") if info else None
-                pieces.append((time_ns(), token, container_of(chunk, kwargs) if container is None else container))
+                pieces.extend((time_ns(), token, container_of(chunk, kwargs) if container is None else container))
             else:
                 run.dropped_pieces += 1
         except Exception:
@@ -357,8 +357,9 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         self, run: Run, call: Call, error: BaseException | None, response: Any, abandoned: str | None, end_time: int
     ) -> None:
         captured = collect(
-            run.pieces[:: run.deliveries],
+            run.pieces,
             response,
+            deliveries=run.deliveries,
             expected_choices=call.choices,
             dropped_pieces=run.dropped_pieces,
         )

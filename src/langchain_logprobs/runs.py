@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from langchain_logprobs.capture import Piece
+    from langchain_logprobs.capture import Pieces
 
 ABANDONED_GRACE_SECONDS = 1.0
 """How long a forgotten run may stay silent before it is closed; callers that rebuild a UUID for each call need some."""
@@ -45,7 +45,7 @@ class Run:
         expires: When it is closed if it is still open (nanoseconds since the epoch).
         close: Ends the span of a run that will not end by itself; called with the reason.
         data: What the handler keeps with the run.
-        pieces: The token callbacks so far.
+        pieces: The token callbacks so far, three items for each (see `capture.Pieces`).
         dropped_pieces: Token callbacks over the limit, which were not kept.
         deliveries: How often each callback is delivered: a handler that is given twice is called twice.
         children: The open runs below it.
@@ -77,7 +77,7 @@ class Run:
         self.expires = start_time
         self.close = close
         self.data = data
-        self.pieces: list[Piece] = []
+        self.pieces: Pieces = []
         self.dropped_pieces = 0
         self.deliveries = 1
         self.children: dict[int, Run] = {}
