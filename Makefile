@@ -57,9 +57,10 @@ soak: $(VENV)/.test
 test-oldest: $(VENV)-oldest/.test
 	$(VENV)-oldest/bin/python -m pytest -n 2 -p no:cacheprovider --ignore tests/providers/test_providers.py $(ARGS)
 
-# Another Python: make test-python OTHER=python3.13
-test-python: $(VENV)-other/.test
-	$(VENV)-other/bin/python -m pytest -n 2 -p no:cacheprovider $(ARGS)
+# Another Python, each in an environment of its own: make test-python OTHER=python3.13
+OTHER ?= python3.13
+test-python: $(VENV)-$(notdir $(OTHER))/.test
+	$(VENV)-$(notdir $(OTHER))/bin/python -m pytest -n 2 -p no:cacheprovider $(ARGS)
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -89,9 +90,9 @@ $(VENV)-oldest/.test: $(UV) pyproject.toml
 	@$(INSTALL) $(VENV)-oldest/bin/python --resolution lowest-direct --editable . --group test
 	@touch $@
 
-$(VENV)-other/.test: $(UV) pyproject.toml
-	@$(UV) venv --quiet --clear --python $(OTHER) $(VENV)-other
-	@$(INSTALL) $(VENV)-other/bin/python --editable . --group test
+$(VENV)-$(notdir $(OTHER))/.test: $(UV) pyproject.toml
+	@$(UV) venv --quiet --clear --python $(OTHER) $(VENV)-$(notdir $(OTHER))
+	@$(INSTALL) $(VENV)-$(notdir $(OTHER))/bin/python --editable . --group test
 	@touch $@
 
 clean:
