@@ -146,9 +146,9 @@ def _measure_plain(tokens: Tokens) -> _Sheet | None:
         return None
     if not others:
         return _Sheet(logprobs, lowest, logprobs.index(lowest), [], [], [], 0, 0)
-    width = len(others) // count
-    if not width or tokens.stops != [*range(width, width * count + 1, width)]:
+    if not isinstance(tokens.stops, range):
         return None
+    width = tokens.stops.step
     ranks: list[Sequence[float]] = [others[rank::width] for rank in range(width)]
     if not all(all(map(ge, better, worse)) for better, worse in pairwise(ranks)):
         # vLLM sends the sampled token first, whatever its rank.

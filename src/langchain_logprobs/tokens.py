@@ -154,7 +154,8 @@ class Tokens(Sequence[TokenLogprob]):
         tokens: Their texts.
         logprobs: Their logprobs (nats), all of them floats and none NaN.
         alternatives: The alternatives of all of them.
-        stops: Where the alternatives of each end in these; they begin where those of the one before it end.
+        stops: Where the alternatives of each end in these; they begin where those of the one before it end. A range
+            where all tokens have equally many.
     """
 
     __slots__ = ("_raw", "alternatives", "logprobs", "stops", "tokens")
@@ -165,7 +166,7 @@ class Tokens(Sequence[TokenLogprob]):
         logprobs: list[float],
         raw: Sequence[Mapping[str, Any]],
         alternatives: Columns,
-        stops: list[int],
+        stops: Sequence[int],
     ) -> None:
         """Take the columns; `raw` is what the provider sent of each token, for its bytes."""
         self.tokens = tokens

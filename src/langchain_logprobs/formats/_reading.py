@@ -9,6 +9,7 @@ import math
 import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from operator import countOf
 from typing import Any, NamedTuple
 
@@ -166,7 +167,7 @@ def read_plain(entries: Sequence[Any]) -> Tokens | None:
     logprobs: list[float] = []
     all_bytes: list[int] = []
     others: list[Mapping[str, Any]] = []
-    stops: list[int] = []
+    widths: list[int] = []
     other_texts: list[str] = []
     other_logprobs: list[float] = []
     try:
@@ -174,8 +175,9 @@ def read_plain(entries: Sequence[Any]) -> Tokens | None:
             texts.append(entry["token"])
             logprobs.append(entry["logprob"])
             all_bytes += entry.get("bytes") or ()
-            others += entry["top_logprobs"]
-            stops.append(len(others))
+            tops = entry["top_logprobs"]
+            others += tops
+            widths.append(len(tops))
         for other in others:
             other_texts.append(other["token"])
             other_logprobs.append(other["logprob"])
@@ -190,8 +192,16 @@ def read_plain(entries: Sequence[Any]) -> Tokens | None:
         and sum(logprobs) <= 0.0
         and sum(other_logprobs) <= 0.0
     ):
-        return Tokens(texts, logprobs, entries, Columns(other_texts, other_logprobs, others), stops)
+        return Tokens(texts, logprobs, entries, Columns(other_texts, other_logprobs, others), _stops(widths))
     return None
+
+
+def _stops(widths: list[int]) -> Sequence[int]:
+    """Return where each of consecutive parts ends; as a range where all are equally wide, as they mostly are."""
+    width = widths[0] if widths else 0
+    if width and widths.count(width) == len(widths):
+        return range(width, width * len(widths) + 1, width)
+    return [*accumulate(widths)]
 
 
 def read_alternatives(tops: object, into: Reading) -> Sequence[Alternative]:
