@@ -17,10 +17,9 @@ from langchain_logprobs.formats import (
     FORMATS,
     Reading,
     is_container,
-    joinable,
     openai_chat,
     read_container,
-    read_joined,
+    read_together,
     size_of,
 )
 from langchain_logprobs.formats._reading import read_entries, read_plain
@@ -577,23 +576,21 @@ def test_a_stream_that_changes_its_format_keeps_every_token_and_the_first_source
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_a_container_that_can_be_joined_holds_nothing_but_its_entries(row: Row) -> None:
-    wire_format = joinable(row.container)
-    if wire_format is not None:
-        entries = wire_format.entries_of(row.container)
-        assert entries is not None
-        alone = read_joined(entries, wire_format)
-        assert (alone.tokens, alone.malformed, alone.source) == (
-            read(row.container).tokens,
-            row.malformed,
-            read(row.container).source,
-        )
+def test_containers_are_read_together_as_one_by_one_or_not_at_all(row: Row) -> None:
+    together = read_together([row.container, row.container])
+    if together is not None:
+        reading, sizes = together
+        alone = read(row.container)
+        assert list(reading.tokens) == [*alone.tokens, *alone.tokens]
+        assert (reading.malformed, reading.source) == (0, alone.source)
+        assert sizes == [len(alone.tokens)] * 2
         assert row.reasoning == []
 
 
-def test_the_entries_of_a_chunk() -> None:
-    assert openai_chat.entries_of({"content": [HELLO], "refusal": None, "reasoning_content": None}) == [HELLO]
-    assert openai_chat.entries_of({"content": None}) == []
+def test_the_entries_of_chunks() -> None:
+    chunk = {"content": [HELLO], "refusal": None}
+    for empty in ({"content": None}, {"content": None, "refusal": None}, {"content": [], "reasoning_content": None}):
+        assert openai_chat.entries_of([chunk, empty]) == [[HELLO], []]
     for other in (
         {},
         {"content": "Hello"},
@@ -604,7 +601,10 @@ def test_the_entries_of_a_chunk() -> None:
         {"logprobs_result": []},
         [HELLO],
     ):
-        assert openai_chat.entries_of(other) is None
+        assert openai_chat.entries_of([chunk, other]) is None
+        assert read_together([chunk, other]) is None
+    assert read_together([[HELLO], {"logprobs_result": [HELLO]}]) is None
+    assert read_together([[HELLO], [HELLO, 5]]) is None
 
 
 @pytest.mark.parametrize("spelled", [{}, {"bytes": None}, {"bytes": []}, {"bytes": [72, 105]}], ids=str)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from itertools import accumulate, compress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from langchain_logprobs.formats import Reading, WireFormat, joinable, read_container, read_joined, size_of
+from langchain_logprobs.formats import Reading, read_container, read_together, size_of
 from langchain_logprobs.formats.locate import find_container
 
 if TYPE_CHECKING:
@@ -154,49 +155,20 @@ def _generations(response: LLMResult | None) -> list[Any]:
 
 
 def _read_pieces(times: list[int], texts: list[Any], containers: list[Any]) -> Choice:
-    choice = _read_together(times, containers)
-    if choice is None:
-        choice = Choice(Reading())
-        tokens = len(choice.reading.tokens)
-        for time, text, container in zip(times, texts, containers, strict=True):
-            read_container(container, choice.reading, str(text) if isinstance(text, str) else None)
-            if len(choice.reading.tokens) > tokens:
-                choice.chunks.times.append(time)
-                choice.chunks.starts.append(tokens)
-                tokens = len(choice.reading.tokens)
-        choice.chunks.end = tokens
-    return choice
-
-
-def _read_together(times: list[int], containers: list[Any]) -> Choice | None:
-    """Read all containers as one where that can be done: most of a chunk's cost is that it is read by itself.
-
-    Returns:
-        The choice; None where it takes a closer look at each container.
-    """
-    choice = Choice(Reading())
-    chunks = choice.chunks
-    wire_format: WireFormat | None = None
-    entries: list[Any] = []
-    for time, container in zip(times, containers, strict=True):
-        if container is None:
-            continue
-        if wire_format is None:
-            wire_format = joinable(container)
-            if wire_format is None:
-                return None
-            entries_of = wire_format.entries_of
-        brought = entries_of(container)
-        if brought is None:
-            return None
-        if brought:
-            chunks.times.append(time)
-            chunks.starts.append(len(entries))
-            entries += brought
-    chunks.end = len(entries)
-    if wire_format is not None:
-        choice.reading = read_joined(entries, wire_format)
-    return None if choice.reading.malformed else choice
+    together = read_together([container for container in containers if container is not None])
+    if together is not None:
+        reading, sizes = together
+        times = [time for time, container in zip(times, containers, strict=True) if container is not None]
+    else:
+        reading, sizes = Reading(), []
+        for text, container in zip(texts, containers, strict=True):
+            before = len(reading.tokens)
+            read_container(container, reading, str(text) if isinstance(text, str) else None)
+            sizes.append(len(reading.tokens) - before)
+    if 0 in sizes:
+        times, sizes = [*compress(times, sizes)], [*filter(None, sizes)]
+    starts = [0, *accumulate(sizes)]
+    return Choice(reading, Chunks(times, starts[:-1], starts[-1]))
 
 
 def _choice(generation: Any, streamed: Choice | None) -> Choice:

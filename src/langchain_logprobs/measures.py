@@ -164,17 +164,13 @@ def _measure_plain(tokens: Tokens) -> _Sheet | None:
     margins = [*map(sub, *probabilities[:2])] if width > 1 else []
     texts, other_texts = tokens.tokens, tokens.alternatives.tokens
     # The sampled token is nearly always the first alternative; where it is not, it can be a later one or none.
-    suspects: Iterable[int] = compress(range(count), map(ne, texts, other_texts[0::width]))
-    if "" in texts or "\ufffd" in "".join(texts):
-        suspects = range(count)
-    for index in suspects:
-        text = texts[index]
-        start, stop = index * width, index * width + width
-        if text and "\ufffd" not in text:
-            if text in other_texts[start:stop]:
-                continue
-        elif _among(text, tokens[index].bytes, tokens[index].alternatives):
-            continue
+    suspects = compress(range(count), map(ne, texts, other_texts[0::width]))
+    strays = {index for index in suspects if texts[index] not in other_texts[index * width : (index + 1) * width]}
+    if "" in texts or "\ufffd" in "".join(texts):  # parts of characters, which can share a spelling
+        for index, text in enumerate(texts):
+            if (not text or "\ufffd" in text) and not _among(text, tokens[index].bytes, tokens[index].alternatives):
+                strays.add(index)
+    for index in strays:
         own = exp(logprobs[index])
         masses[index] += own
         negative_entropies[index] += own * logprobs[index]

@@ -51,7 +51,7 @@ class Reading:
             self.problem = problem
 
 
-def _none_of(container: Any) -> list[Any] | None:
+def _none_of(containers: Sequence[Any]) -> list[list[Any]] | None:
     return None
 
 
@@ -65,14 +65,14 @@ class WireFormat(NamedTuple):
             when the container is not of this format.
         size: How many answer tokens a container of this format holds, found without reading them; None when the
             container is not of this format.
-        entries_of: The entries of a container of this format that holds nothing else, for `read_all`; None for any
-            other container. A format without such containers has none.
+        entries_of: Called with several containers. Returns the entries of each, for `read_all`, or None where one is
+            not of this format or holds something else too. A format without such containers returns None.
     """
 
     name: str
     read: Callable[[Any, str | None, Reading], bool]
     size: Callable[[Any], int | None]
-    entries_of: Callable[[Any], list[Any] | None] = _none_of
+    entries_of: Callable[[Sequence[Any]], list[list[Any]] | None] = _none_of
 
 
 def is_number(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_logprobs.formats._reading import Reading, WireFormat, as_mapping, read_all
@@ -20,9 +21,11 @@ def size(container: Any) -> int | None:
     return len(container) if _is_list_of_entries(container) else None
 
 
-def entries_of(container: Any) -> list[Any] | None:
-    """Return the entries of a container: all that it is."""
-    return container if type(container) is list and _is_list_of_entries(container) else None
+def entries_of(containers: Sequence[Any]) -> list[list[Any]] | None:
+    """Return the entries of containers: all that they are."""
+    if not all(type(container) is list and _is_list_of_entries(container) for container in containers):
+        return None
+    return [*containers]
 
 
 def _is_list_of_entries(container: Any) -> bool:

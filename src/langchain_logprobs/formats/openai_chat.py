@@ -8,7 +8,7 @@ pydantic object. llama.cpp and vLLM servers also answer legacy completions in th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_logprobs.formats._reading import Reading, WireFormat, as_mapping, read_all, read_entries
@@ -54,17 +54,23 @@ def has_entries(fields: Mapping[str, Any]) -> bool:
     return False
 
 
-def entries_of(container: Any) -> list[Any] | None:
-    """Return the entries of a container in which all but `content` is None; None if it is another."""
-    if type(container) is not dict or "content" not in container:
-        return None
-    content = container["content"]
-    for value in container.values():
-        if value is not None and value is not content:
+def entries_of(containers: Sequence[Any]) -> list[list[Any]] | None:
+    """Return the entries of containers in which all but `content` is None; None if one is another."""
+    found = []
+    for container in containers:
+        if type(container) is not dict:
             return None
-    if content is None:
-        return []
-    return content if type(content) is list else None
+        content = container.get("content", ...)
+        if len(container) > 2 or (len(container) == 2 and container.get("refusal", ...) is not None):
+            for value in container.values():
+                if value is not None and value is not content:
+                    return None
+        if content is None:
+            content = []
+        elif type(content) is not list:
+            return None
+        found.append(content)
+    return found
 
 
 def _is_chat(fields: Mapping[str, Any]) -> bool:

@@ -6,6 +6,7 @@ takes it from there keeps the key with it. The integration itself leaves out tok
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_logprobs.formats._reading import Reading, WireFormat, read_all
@@ -32,10 +33,15 @@ def size(container: Any) -> int | None:
     return len(container[KEY]) if isinstance(container[KEY], (list, tuple)) else 0
 
 
-def entries_of(container: Any) -> list[Any] | None:
-    """Return the entries of a container."""
-    entries = container.get(KEY) if type(container) is dict else None
-    return entries if type(entries) is list else None
+def entries_of(containers: Sequence[Any]) -> list[list[Any]] | None:
+    """Return the entries of containers."""
+    found = []
+    for container in containers:
+        entries = container.get(KEY) if type(container) is dict else None
+        if type(entries) is not list:
+            return None
+        found.append(entries)
+    return found
 
 
 FORMAT = WireFormat("vertex", read, size, entries_of)
