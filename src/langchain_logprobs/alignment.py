@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from itertools import accumulate
 
+from langchain_logprobs.occurrence import Place, exact, last_occurrence, partial, stripped, stripped_partial, substring
 from langchain_logprobs.resynchronise import resynchronise
 from langchain_logprobs.spelling import (
     REPLACEMENT,
-    ends_reasoning,
     escaped_bytes,
     latin1_bytes,
     text_bytes,
@@ -29,8 +29,6 @@ from langchain_logprobs.tokens import TokenLogprob, texts_of
 
 _BEGINS_CHARACTER = bytes(0 if 0x80 <= byte < 0xC0 else 1 for byte in range(256))
 _STRAY_BYTE = re.compile("[\udc80-\udcff]")
-_WORD_START = re.compile(r"\w", re.ASCII)
-_WORD_END = re.compile(r"\w\Z", re.ASCII)
 
 
 class AlignmentStatus(StrEnum):
@@ -223,7 +221,7 @@ def align(tokens: Sequence[TokenLogprob], text: str | None) -> Alignment:
         text = joined
     if joined == text:
         return _by_code_points(AlignmentStatus.EXACT, text, words, 0)
-    offset = _last_occurrence(joined, text)
+    offset = last_occurrence(joined, text)
     if offset is not None:
         return _by_code_points(AlignmentStatus.SUBSTRING, text, words, -offset)
     return _by_bytes(tokens, text)
@@ -318,85 +316,21 @@ def _place_unfinished(
             starts[index], ends[index] = starts[following], ends[following]
 
 
-def _may_be_answer(before: str, text: str, behind: str) -> bool:
-    """Whether a text that was found in the joined tokens can be the answer, by what stands around it.
-
-    Not before the end of the reasoning; not from inside a word (it is another one); and not from inside a run of
-    U+FFFD, which stands for lost bytes as well as for itself. Of the text, its two ends are enough.
-    """
-    if ends_reasoning(behind) or (_WORD_END.search(before) and _WORD_START.match(text)):
-        return False
-    return not (
-        (text.startswith(REPLACEMENT) and before.endswith(REPLACEMENT))
-        or (text.endswith(REPLACEMENT) and behind.startswith(REPLACEMENT))
-    )
-
-
-def _last_occurrence(joined: str, text: str) -> int | None:
-    """Where the text begins in the joined tokens: the last place, as reasoning and the like stand before the answer."""
-    if not text:
-        return len(joined)
-    offset = joined.rfind(text)
-    if offset < 0:
-        return None
-    return offset if _may_be_answer(joined[max(offset - 1, 0) : offset], text, joined[offset + len(text) :]) else None
-
-
-# Each attempt takes the joined tokens and the text, and returns where the tokens begin in the text (negative for
-# tokens before it) and the part of the text that they may cover; or None.
-_Place = tuple[int, int, int]
-
-
-def _exact(joined: bytes, data: bytes) -> _Place | None:
-    return (0, 0, len(data)) if joined == data else None
-
-
-def _substring(joined: bytes, data: bytes) -> _Place | None:
-    offset = joined.rfind(data)
-    if offset < 0:
-        return None
-    before, behind = joined[max(offset - 4, 0) : offset], joined[offset + len(data) :]
-    text = data if len(data) < 8 else data[:4] + data[-4:]
-    shown = (part.decode("utf-8", "replace") for part in (before, text, behind))
-    return (-offset, 0, len(data)) if _may_be_answer(*shown) else None
-
-
-def _partial(joined: bytes, data: bytes) -> _Place | None:
-    offset = data.find(joined)
-    if offset < 0 or not joined.strip() or data.find(joined, offset + 1) >= 0:
-        return None  # at two places in the text: nothing says which
-    return offset, offset, offset + len(joined)
-
-
-def _stripped(joined: bytes, data: bytes) -> _Place | None:
-    core = data.strip()
-    place = _substring(joined, core) if core else None
-    if place is None:
-        return None
-    blank = data.index(core)
-    return place[0] + blank, blank, blank + len(core)
-
-
-def _stripped_partial(joined: bytes, data: bytes) -> _Place | None:
-    core = joined.strip()
-    place = _partial(core, data)
-    return (place[0] - joined.index(core), *place[1:]) if place is not None else None
-
-
-_WHOLE: Sequence[tuple[AlignmentStatus, Callable[[bytes, bytes], _Place | None]]] = (
-    (AlignmentStatus.EXACT, _exact),
-    (AlignmentStatus.SUBSTRING, _substring),
+# What is tried, in this order: each way to spell the tokens as bytes, with the ways that they may lie in the text.
+_WHOLE: Sequence[tuple[AlignmentStatus, Callable[[bytes, bytes], Place | None]]] = (
+    (AlignmentStatus.EXACT, exact),
+    (AlignmentStatus.SUBSTRING, substring),
 )
 _SPELLINGS: Sequence[
-    tuple[Callable[[TokenLogprob], bytes], Sequence[tuple[AlignmentStatus, Callable[[bytes, bytes], _Place | None]]]]
+    tuple[Callable[[TokenLogprob], bytes], Sequence[tuple[AlignmentStatus, Callable[[bytes, bytes], Place | None]]]]
 ] = (
     (
         token_bytes,
         (
             *_WHOLE,
-            (AlignmentStatus.PARTIAL, _partial),
-            (AlignmentStatus.STRIPPED, _stripped),
-            (AlignmentStatus.PARTIAL, _stripped_partial),
+            (AlignmentStatus.PARTIAL, partial),
+            (AlignmentStatus.STRIPPED, stripped),
+            (AlignmentStatus.PARTIAL, stripped_partial),
         ),
     ),
     (text_bytes, _WHOLE),

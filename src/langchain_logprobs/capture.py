@@ -19,8 +19,7 @@ Pieces: TypeAlias = list[Any]
 epoch), its text (or the content blocks that some integrations send in its place), its raw logprob container (None where
 it brought none).
 
-One flat list, because storing is what every token waits for: an object for each would be a third more to hold and to
-let the garbage collector look at.
+One flat list: a tuple for each would take nearly twice the memory, and the garbage collector would look at it.
 """
 
 ITEMS_A_PIECE = 3
@@ -61,7 +60,7 @@ class Choice:
         reading: The tokens, and what of them could not be read.
         chunks: The chunks that its tokens came in; empty where nothing was streamed.
         text: The answer's text; None where it is unknown (the run ended without a result).
-        message: The answer as LangChain's Generation; None where the run ended without a result.
+        generation: The answer as LangChain's Generation; None where the run ended without a result.
     """
 
     reading: Reading
