@@ -17,10 +17,10 @@ import sys
 import time
 from collections.abc import Callable
 
-from langchain_logprobs.alignment import align
-from langchain_logprobs.fields import field_confidences
-from langchain_logprobs.stretches import low_confidence_stretches
-from langchain_logprobs.tokens import Alternative, TokenLogprob
+from langchain_logprobs.confidence.alignment.align import align
+from langchain_logprobs.confidence.fields.assign import field_confidences
+from langchain_logprobs.confidence.stretches import low_confidence_stretches
+from langchain_logprobs.formats.tokens import Alternative, TokenLogprob
 
 TOKENS = 2000
 FIELDS = 300

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 import tree_sitter_json
 from tree_sitter import Language, Node, Parser
 
-from langchain_logprobs.json_scan import scan
+from langchain_logprobs.confidence.fields.json_scan import scan
 
 DOCUMENTS = 400
 Leaves = dict[str, str]

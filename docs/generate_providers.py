@@ -11,10 +11,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "providers.md"
-sys.path[:0] = [str(ROOT / "tests" / "providers"), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
 
-from row import LAST, MISSING, RAISES, RECORDED, UNTOLD, Row  # noqa: E402
-from table import ROWS  # noqa: E402
+from tests.providers.row import LAST, MISSING, RAISES, RECORDED, UNTOLD, Row  # noqa: E402
+from tests.providers.table import ROWS  # noqa: E402
 
 MARKS = {
     RECORDED: "yes",

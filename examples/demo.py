@@ -37,7 +37,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from rich.console import Console
 
 from langchain_logprobs import LogprobsCallbackHandler
-from langchain_logprobs.view.terminal import print_traces
+from langchain_logprobs.view.terminal.trace import print_traces
 
 TRACE_FILE = Path(__file__).resolve().parent.parent / "traces" / "demo.jsonl"
 

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from langchain_logprobs import LogprobsCallbackHandler
-from langchain_logprobs.view.terminal import print_traces
+from langchain_logprobs.view.terminal.trace import print_traces
 
 spans = InMemorySpanExporter()
 provider = TracerProvider()

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pydantic import BaseModel
 
 from langchain_logprobs import LogprobsCallbackHandler
-from langchain_logprobs.view.terminal import print_traces
+from langchain_logprobs.view.terminal.trace import print_traces
 
 # A model of this size needs to see what is wanted. It still reads the review badly; look at how sure it was.
 PROMPT = """Turn each review into JSON.

@@ -13,9 +13,9 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from wire import Body, Request, json_body, sse
 
 from langchain_logprobs import LogprobsCallbackHandler, Settings
+from tests.providers.wire import Body, Request, json_body, sse
 
 TOKENS = ["As", " an", " AI", ",", " I"]
 LOGPROBS = [-1.5358024, -0.028062303, -0.009415812, -0.07371779, -4.298773e-05]

@@ -28,11 +28,11 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
-from support import ENTRIES, LOGPROBS, TOKENS, ScriptedModel, Traced, chunks, completion, entry, openai_answer
-from wire import WireServer, json_body, sse
 
 from langchain_logprobs import Settings
 from langchain_logprobs.handler import LogprobsCallbackHandler
+from tests.providers.wire import WireServer, json_body, sse
+from tests.support import ENTRIES, LOGPROBS, TOKENS, ScriptedModel, Traced, chunks, completion, entry, openai_answer
 
 PROMPT = ChatPromptTemplate.from_template("{question}")
 

@@ -7,9 +7,9 @@ import threading
 from importlib.metadata import entry_points
 
 import pytest
-from support import TOKENS, ScriptedModel, Traced
 
 from langchain_logprobs import LogprobsInstrumentor, Settings
+from tests.support import TOKENS, ScriptedModel, Traced
 
 
 @pytest.fixture

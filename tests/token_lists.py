@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from langchain_logprobs.fields import FieldReport
-from langchain_logprobs.tokens import Alternative, TokenLogprob
+from langchain_logprobs.confidence.fields.report import FieldReport
+from langchain_logprobs.formats.tokens import Alternative, TokenLogprob
 
 VECTOR_C = [
     ['{"', -0.0001, [['{"', -0.0001], ["{\n", -9.5], ["{", -10.2]]],

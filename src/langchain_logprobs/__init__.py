@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 from langchain_logprobs._version import __version__
 
 if TYPE_CHECKING:
-    from langchain_logprobs.fields import Field, FieldReport, field_confidences
-    from langchain_logprobs.formats.locate import read_logprobs
+    from langchain_logprobs.confidence.fields.assign import field_confidences
+    from langchain_logprobs.confidence.fields.report import Field, FieldReport
+    from langchain_logprobs.confidence.fields.tool_calls import ToolCallReport, tool_call_confidences
+    from langchain_logprobs.confidence.measures import Measures, measure
+    from langchain_logprobs.confidence.stretches import Stretch, low_confidence_stretches
+    from langchain_logprobs.formats.answer import read_logprobs
+    from langchain_logprobs.formats.tokens import Alternative, TokenLogprob
     from langchain_logprobs.handler import LogprobsCallbackHandler
     from langchain_logprobs.instrumentor import LogprobsInstrumentor
-    from langchain_logprobs.measures import Measures, measure
-    from langchain_logprobs.recovery import recover_dropped_logprobs
+    from langchain_logprobs.patches.recovery import recover_dropped_logprobs
     from langchain_logprobs.settings import Settings
-    from langchain_logprobs.stretches import Stretch, low_confidence_stretches
-    from langchain_logprobs.tokens import Alternative, TokenLogprob
-    from langchain_logprobs.tool_calls import ToolCallReport, tool_call_confidences
 
 __all__ = [
     "Alternative",
@@ -42,22 +43,22 @@ __all__ = [
 
 # Imported when first used, as langchain-core does it: a program that only mentions us must not wait for OpenTelemetry.
 _HOMES = {
-    "Alternative": "tokens",
-    "Field": "fields",
-    "FieldReport": "fields",
+    "Alternative": "formats.tokens",
+    "Field": "confidence.fields.report",
+    "FieldReport": "confidence.fields.report",
     "LogprobsCallbackHandler": "handler",
     "LogprobsInstrumentor": "instrumentor",
-    "Measures": "measures",
+    "Measures": "confidence.measures",
     "Settings": "settings",
-    "Stretch": "stretches",
-    "TokenLogprob": "tokens",
-    "ToolCallReport": "tool_calls",
-    "field_confidences": "fields",
-    "low_confidence_stretches": "stretches",
-    "measure": "measures",
-    "read_logprobs": "formats.locate",
-    "recover_dropped_logprobs": "recovery",
-    "tool_call_confidences": "tool_calls",
+    "Stretch": "confidence.stretches",
+    "TokenLogprob": "formats.tokens",
+    "ToolCallReport": "confidence.fields.tool_calls",
+    "field_confidences": "confidence.fields.assign",
+    "low_confidence_stretches": "confidence.stretches",
+    "measure": "confidence.measures",
+    "read_logprobs": "formats.answer",
+    "recover_dropped_logprobs": "patches.recovery",
+    "tool_call_confidences": "confidence.fields.tool_calls",
 }
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -11,12 +11,12 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from opentelemetry.trace import SpanKind
 
-from langchain_logprobs import request
-from langchain_logprobs._callbacks import InlineUnlessItStarvesOthers, guarded, log_failure
 from langchain_logprobs._version import __version__
-from langchain_logprobs.calls import Call, Step, find
-from langchain_logprobs.capture import ITEMS_A_PIECE, collect, container_of
-from langchain_logprobs.runs import Run, runs_of
+from langchain_logprobs.capture import asked as request
+from langchain_logprobs.capture.inline import InlineUnlessItStarvesOthers, guarded, log_failure
+from langchain_logprobs.capture.received import ITEMS_A_PIECE, collect, container_of
+from langchain_logprobs.capture.runs import Run, runs_of
+from langchain_logprobs.confidence.calls import Call, Step, find
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import genai
 from langchain_logprobs.telemetry.spans import Telemetry

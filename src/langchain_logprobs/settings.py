@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from langchain_logprobs.tokens import LOW_PROBABILITY
+from langchain_logprobs.formats.tokens import LOW_PROBABILITY
 
 ENV_PREFIX = "LANGCHAIN_LOGPROBS_"
 """Every setting can be given as this prefix and its name in capitals, e.g. `LANGCHAIN_LOGPROBS_EVENTS=log`."""

@@ -21,7 +21,8 @@ from urllib.parse import urlencode
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter
-from processes import cache_dir, free_ports, get_json, locked, serving
+
+from tests.e2e.processes import cache_dir, free_ports, get_json, locked, serving
 
 # v1.76.0 is the tag that holds Jaeger 2.13. jaeger/go.mod pins it with everything below it, and go.sum is Jaeger's own.
 JAEGER_PACKAGE = "github.com/jaegertracing/jaeger/cmd/jaeger"

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from local_model import LocalModel, local_model
+
+from tests.e2e.backends import Jaeger, Phoenix, has_go, running_jaeger, running_phoenix
+from tests.e2e.proxy import RecordingProxy
+from tests.e2e.tracing import Traced
 
 HERE = Path(__file__).parent
-# The scripted HTTP server of the provider tests, and the model server of the examples.
-sys.path += [str(HERE), str(HERE.parent / "providers"), str(HERE.parents[1] / "examples")]
-
-from backends import Jaeger, Phoenix, has_go, running_jaeger, running_phoenix  # noqa: E402
-from local_model import LocalModel, local_model  # noqa: E402
-from proxy import RecordingProxy  # noqa: E402
-from tracing import Traced  # noqa: E402
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-from local_server import ChunkedHandler, LocalServer
+from tests.local_server import ChunkedHandler, LocalServer
 
 
 class Exchange:

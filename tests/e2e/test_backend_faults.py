@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 from langchain_core.runnables import RunnableConfig
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
-from paths import GIVEN, chain, chat_model, collect
-from processes import free_ports
-from tracing import Traced
-from wire import WireServer, sse
+
+from tests.e2e.paths import GIVEN, chain, chat_model, collect
+from tests.e2e.processes import free_ports
+from tests.e2e.tracing import Traced
+from tests.providers.wire import WireServer, sse
 
 TOKENS = 40
 PAUSE = 0.01  # between two tokens: 100 a second is a usual speed

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from backends import JAEGER_BUILD_TIMEOUT, PHOENIX_INSTALL_TIMEOUT, Backend, exporter, sent
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from paths import GIVEN, chain, chat_model
-from processes import wait_for
-from tracing import Traced, attributes, tokens, values
-from wire import WireServer, sse
+
+from tests.e2e.backends import JAEGER_BUILD_TIMEOUT, PHOENIX_INSTALL_TIMEOUT, Backend, exporter, sent
+from tests.e2e.paths import GIVEN, chain, chat_model
+from tests.e2e.processes import wait_for
+from tests.e2e.tracing import Traced, attributes, tokens, values
+from tests.providers.wire import WireServer, sse
 
 # The first test may have to build Jaeger (4 minutes on two cores) or to install Phoenix.
 pytestmark = pytest.mark.timeout(JAEGER_BUILD_TIMEOUT + PHOENIX_INSTALL_TIMEOUT)

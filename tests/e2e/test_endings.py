@@ -22,10 +22,11 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableConfig
 from opentelemetry.trace import StatusCode
-from paths import PATHS, Path, closing, opened
-from processes import stop, wait_for
-from proxy import RecordingProxy
-from tracing import Traced, attributes, pairs
+
+from tests.e2e.paths import PATHS, Path, closing, opened
+from tests.e2e.processes import stop, wait_for
+from tests.e2e.proxy import RecordingProxy
+from tests.e2e.tracing import Traced, attributes, pairs
 
 # The v3 streaming protocol says at each use that it is in beta.
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
-from paths import PATHS, TOP
-from proxy import RecordingProxy
-from tracing import Traced, attributes, pairs, tokens
+
+from tests.e2e.paths import PATHS, TOP
+from tests.e2e.proxy import RecordingProxy
+from tests.e2e.tracing import Traced, attributes, pairs, tokens
 
 # The v3 streaming protocol says at each use that it is in beta.
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")

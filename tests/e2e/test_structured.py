@@ -9,11 +9,11 @@ from typing import Literal
 
 import pytest
 from langchain_openai import ChatOpenAI
-from proxy import RecordingProxy
 from pydantic import BaseModel
-from tracing import Traced, attributes
 
 from langchain_logprobs import Alternative, TokenLogprob, field_confidences
+from tests.e2e.proxy import RecordingProxy
+from tests.e2e.tracing import Traced, attributes
 
 
 class Review(BaseModel):

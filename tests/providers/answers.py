@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from wire import Answer, Body, Request, json_body, ndjson, sse
+from tests.providers.wire import Answer, Body, Request, json_body, ndjson, sse
 
 TOKENS = ("Hello", " world", "!")
 VALUES = (-0.0012, -0.25, -1.5)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import answers
-import making
-from row import LAST, MISSING, RAISES, UNTOLD, Row
+from tests.providers import answers, making
+from tests.providers.row import LAST, MISSING, RAISES, UNTOLD, Row
 
 PLAIN = {"logprobs": True, "top_logprobs": 2}
 FLAG = {"logprobs": True}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import answers
-import making
-from row import MISSING, UNTOLD, Row
+from tests.providers import answers, making
+from tests.providers.row import MISSING, UNTOLD, Row
 
 PLAIN = {"logprobs": True, "top_logprobs": 2}
 SUNSET = ("ignore:`langchain-community` is being sunset:DeprecationWarning",)

@@ -8,7 +8,6 @@ skip for want of a package that the file lists.
 import importlib.metadata
 import os
 import re
-import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+
 
 # LiteLLM fetches a price list over the network when it is imported, unless told to use its own.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-import answers
-from row import load
+from tests.providers import answers
+from tests.providers.row import load
 
 
 def openai_like(url: str) -> dict[str, Any]:

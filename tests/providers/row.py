@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from wire import Answer
+from tests.providers.wire import Answer
 
 RECORDED = "recorded"
 MISSING = "missing"

@@ -7,8 +7,7 @@ all integrations can be installed together.
 
 from __future__ import annotations
 
-import chat_models
-import completion_models
-from row import Row
+from tests.providers import chat_models, completion_models
+from tests.providers.row import Row
 
 ROWS: tuple[Row, ...] = (*chat_models.ROWS, *completion_models.ROWS)

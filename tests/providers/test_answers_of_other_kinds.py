@@ -11,11 +11,11 @@ from langchain_core.messages import HumanMessage
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from recorder import Recorder
-from wire import WireServer, json_body, sse
 
-from langchain_logprobs.formats.locate import read_logprobs
+from langchain_logprobs.formats.answer import read_logprobs
 from langchain_logprobs.handler import LogprobsCallbackHandler
+from tests.providers.recorder import Recorder
+from tests.providers.wire import WireServer, json_body, sse
 
 langchain_openai = pytest.importorskip("langchain_openai")
 

@@ -8,17 +8,17 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import answers
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from row import LAST, MISSING, RAISES, RECORDED, UNTOLD, Row
-from table import ROWS
-from wire import WireServer
 
 from langchain_logprobs.handler import LogprobsCallbackHandler
-from langchain_logprobs.recovery import recover_dropped_logprobs
+from langchain_logprobs.patches.recovery import recover_dropped_logprobs
+from tests.providers import answers
+from tests.providers.row import LAST, MISSING, RAISES, RECORDED, UNTOLD, Row
+from tests.providers.table import ROWS
+from tests.providers.wire import WireServer
 
 PATHS = ("invoke", "ainvoke", "stream", "astream", "v3", "av3")
 

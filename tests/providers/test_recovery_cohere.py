@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from recorder import PATHS, Recorder, run
-from wire import Request, WireServer, json_body, sse
 
-from langchain_logprobs.recovery import recover_dropped_logprobs
+from langchain_logprobs.patches.recovery import recover_dropped_logprobs
+from tests.providers.recorder import PATHS, Recorder, run
+from tests.providers.wire import Request, WireServer, json_body, sse
 
 cohere = pytest.importorskip("langchain_cohere")
 chat_models = pytest.importorskip("langchain_cohere.chat_models")

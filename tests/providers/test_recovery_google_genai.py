@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from recorder import PATHS, Recorder, run
-from wire import Request, WireServer, json_body, sse
 
-from langchain_logprobs.recovery import recover_dropped_logprobs
+from langchain_logprobs.patches.recovery import recover_dropped_logprobs
+from tests.providers.recorder import PATHS, Recorder, run
+from tests.providers.wire import Request, WireServer, json_body, sse
 
 google = pytest.importorskip("langchain_google_genai")
 chat_models = pytest.importorskip("langchain_google_genai.chat_models")
@@ -205,9 +205,10 @@ def test_an_upstream_that_keeps_them_is_not_doubled(
 def test_the_answer_survives_a_failure_in_the_patch(
     wire: WireServer, patched: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from langchain_logprobs.recovery import _patching, google_genai
+    from langchain_logprobs.patches import patching
+    from langchain_logprobs.patches.recovery import google_genai
 
-    monkeypatch.setattr(_patching, "_said", set())
+    monkeypatch.setattr(patching, "_said", set())
 
     def broken(result: Any) -> Any:
         raise AttributeError("no such field")

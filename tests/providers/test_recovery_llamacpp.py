@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from recorder import Recorder
 
-from langchain_logprobs.recovery import recover_dropped_logprobs
+from langchain_logprobs.patches.recovery import recover_dropped_logprobs
+from tests.providers.recorder import Recorder
 
 llamacpp = pytest.importorskip("langchain_community.llms.llamacpp")
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from recorder import PATHS, Recorder, run
-from wire import Request, WireServer, ndjson
 
-from langchain_logprobs.recovery import recover_dropped_logprobs
+from langchain_logprobs.patches.recovery import recover_dropped_logprobs
+from tests.providers.recorder import PATHS, Recorder, run
+from tests.providers.wire import Request, WireServer, ndjson
 
 ollama = pytest.importorskip("langchain_ollama")
 llms = pytest.importorskip("langchain_ollama.llms")

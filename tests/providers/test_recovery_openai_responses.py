@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from recorder import PATHS, Recorder, run
-from wire import Body, Request, WireServer, json_body, sse
 
-from langchain_logprobs.recovery import recover_dropped_logprobs
+from langchain_logprobs.patches.recovery import recover_dropped_logprobs
+from tests.providers.recorder import PATHS, Recorder, run
+from tests.providers.wire import Body, Request, WireServer, json_body, sse
 
 openai = pytest.importorskip("langchain_openai")
 base = pytest.importorskip("langchain_openai.chat_models.base")
@@ -334,9 +334,10 @@ def test_an_upstream_that_keeps_the_deltas_is_not_doubled(wire: WireServer, monk
 def test_the_answer_survives_a_failure_in_the_patch(
     wire: WireServer, patched: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from langchain_logprobs.recovery import _patching, openai_responses
+    from langchain_logprobs.patches import patching
+    from langchain_logprobs.patches.recovery import openai_responses
 
-    monkeypatch.setattr(_patching, "_said", set())
+    monkeypatch.setattr(patching, "_said", set())
 
     def broken(logprobs: Any) -> Any:
         raise KeyError("no such shape")

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from table import ROWS
+
+from tests.providers.table import ROWS
 
 pytest_plugins = ["pytester"]
 

@@ -8,7 +8,8 @@ import urllib.error
 import urllib.request
 
 import pytest
-from wire import Body, WireServer, json_body, ndjson, sse
+
+from tests.providers.wire import Body, WireServer, json_body, ndjson, sse
 
 
 def post(url: str, value: object) -> bytes:

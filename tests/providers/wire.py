@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from local_server import ChunkedHandler, LocalServer
+from tests.local_server import ChunkedHandler, LocalServer
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_logprobs.formats._reading import (
+from langchain_logprobs.formats.entries import (
     Reading,
     WireFormat,
     logprob_of,
@@ -17,7 +17,7 @@ from langchain_logprobs.formats._reading import (
     read_number,
     spell_token_id,
 )
-from langchain_logprobs.tokens import TokenLogprob
+from langchain_logprobs.formats.tokens import TokenLogprob
 
 
 def read(container: Any, text: str | None, into: Reading) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langchain_logprobs.formats._reading import Reading, WireFormat, as_mapping, read_all
+from langchain_logprobs.formats.entries import Reading, WireFormat, as_mapping, read_all
 
 
 def read(container: Any, text: str | None, into: Reading) -> bool:

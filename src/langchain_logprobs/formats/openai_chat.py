@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_logprobs.formats._reading import Reading, WireFormat, as_mapping, read_all, read_entries
+from langchain_logprobs.formats.entries import Reading, WireFormat, as_mapping, read_all, read_entries
 
 _ANSWER_KEYS = ("content", "refusal")
 _REASONING_KEY = "reasoning_content"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from langchain_logprobs.formats import openai_chat
-from langchain_logprobs.formats._reading import (
+from langchain_logprobs.formats.entries import (
     Reading,
     WireFormat,
     as_mapping,
@@ -19,7 +19,7 @@ from langchain_logprobs.formats._reading import (
     read_number,
     spell_token_id,
 )
-from langchain_logprobs.tokens import TokenLogprob
+from langchain_logprobs.formats.tokens import TokenLogprob
 
 _SPELLED_BYTES = re.compile(r"bytes:((?:[ -\[\]-~]|\\x[0-9a-fA-F]{2})+)")
 r"""OpenAI spells a token that is no whole character as `bytes:` and `\xNN` escapes, and sends no bytes field."""

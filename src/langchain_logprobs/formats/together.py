@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_logprobs.formats._reading import Reading, WireFormat, is_number, read_number
-from langchain_logprobs.tokens import TokenLogprob
+from langchain_logprobs.formats.entries import Reading, WireFormat, is_number, read_number
+from langchain_logprobs.formats.tokens import TokenLogprob
 
 
 def read(container: Any, text: str | None, into: Reading) -> bool:

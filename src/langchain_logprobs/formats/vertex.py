@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langchain_logprobs.formats._reading import Reading, WireFormat, read_all
+from langchain_logprobs.formats.entries import Reading, WireFormat, read_all
 
 KEY = "logprobs_result"
 

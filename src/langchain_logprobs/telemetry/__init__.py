@@ -1,1 +1,1 @@
-"""What goes out: the only modules that know OpenTelemetry."""
+"""4. A report in, OpenTelemetry's spans, events, log records and metrics out."""

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
-from langchain_logprobs.findings import Findings, RollUp
-from langchain_logprobs.measures import Measures
-from langchain_logprobs.structured import Structure, least_certain
-from langchain_logprobs.telemetry import names
-from langchain_logprobs.tokens import (
+from langchain_logprobs.confidence.findings import Findings, RollUp
+from langchain_logprobs.confidence.measures import Measures
+from langchain_logprobs.confidence.structured import Structure, least_certain
+from langchain_logprobs.formats.tokens import (
     ROUNDING_LOGPROB,
     SENTINEL_LOGPROB,
     FlatAlternatives,
@@ -19,6 +18,7 @@ from langchain_logprobs.tokens import (
     logprobs_of,
     usable_logprob,
 )
+from langchain_logprobs.telemetry import names
 
 Pair = tuple[str, Any]
 

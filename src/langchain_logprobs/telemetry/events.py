@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from langchain_logprobs.capture import Chunks
-from langchain_logprobs.findings import Findings
-from langchain_logprobs.stretches import Stretch
+from langchain_logprobs.capture.received import Chunks
+from langchain_logprobs.confidence.findings import Findings
+from langchain_logprobs.confidence.stretches import Stretch
+from langchain_logprobs.formats.tokens import logprobs_of, texts_of
 from langchain_logprobs.telemetry import attributes, names
-from langchain_logprobs.tokens import logprobs_of, texts_of
 
 MAX_TEXT = 500
 """Code points of a stretch that are recorded: some backends cut every string at 2,048 bytes."""

@@ -10,13 +10,19 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from langchain_logprobs.capture import Chunks
-from langchain_logprobs.findings import Findings
+from langchain_logprobs.capture.received import Chunks
+from langchain_logprobs.confidence.findings import Findings
+from langchain_logprobs.confidence.stretches import worst_stretches
+from langchain_logprobs.formats.tokens import (
+    FlatAlternatives,
+    alternatives_of,
+    flatten_alternatives,
+    logprobs_of,
+    texts_of,
+)
 from langchain_logprobs.settings import Settings
-from langchain_logprobs.stretches import worst_stretches
 from langchain_logprobs.telemetry import attributes, names
 from langchain_logprobs.telemetry.events import Event, choice_events, chunk_events, stretch_events
-from langchain_logprobs.tokens import FlatAlternatives, alternatives_of, flatten_alternatives, logprobs_of, texts_of
 
 FEWEST_CHUNK_EVENTS = 8
 FEWEST_STRETCHES = 8

@@ -7,7 +7,7 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider, get_meter
 
-from langchain_logprobs.findings import Findings
+from langchain_logprobs.confidence.findings import Findings
 from langchain_logprobs.telemetry import genai, names
 
 PROBABILITY_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)

@@ -11,8 +11,8 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
 
-from langchain_logprobs.capture import Chunks
-from langchain_logprobs.findings import Findings, RollUp
+from langchain_logprobs.capture.received import Chunks
+from langchain_logprobs.confidence.findings import Findings, RollUp
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import attributes, genai, names
 from langchain_logprobs.telemetry.events import Event

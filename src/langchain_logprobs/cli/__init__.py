@@ -1,0 +1,1 @@
+"""The command `langchain-logprobs`, one module for each of its own commands."""

@@ -1,0 +1,1 @@
+"""Which part of the answer's text does each token spell?"""

@@ -1,0 +1,1 @@
+"""How sure was the model of each value in its JSON?"""

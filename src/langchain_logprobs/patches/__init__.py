@@ -1,0 +1,1 @@
+"""What is changed in other packages, on request: the only modules that touch their attributes."""

@@ -1,0 +1,1 @@
+"""Where spans are read from: one module for each kind of source."""

@@ -1,0 +1,1 @@
+"""A trace drawn in the terminal."""

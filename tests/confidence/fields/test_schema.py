@@ -1,0 +1,267 @@
+"""JSON schemas: in all their wrappings, in what LangChain passes to callbacks, and walked to a place."""
+
+import enum
+from typing import Any, Literal
+
+import pytest
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict  # Pydantic wants this one before Python 3.12
+
+from langchain_logprobs.confidence.fields.schema import SchemaNode, to_json_schema
+from langchain_logprobs.confidence.fields.schema_in_request import schema_from_request, tool_schemas_from_request
+
+RED = {"type": "object", "properties": {"a": {"enum": ["red", "blue"]}}}
+
+
+class Item(BaseModel):
+    colour: Literal["red", "blue"]
+    count: int | None = None
+
+
+class Order(BaseModel):
+    items: list[Item]
+    paid: bool
+    by: dict[str, Item] = Field(default_factory=dict)
+
+
+class Typed(TypedDict):
+    a: Literal["red", "blue"]
+
+
+class Broken:
+    @classmethod
+    def model_json_schema(cls) -> dict[str, Any]:
+        raise RuntimeError("no schema")
+
+
+def allowed(schema: object, *path: str | int, kind: str = "string") -> tuple | None:
+    node = SchemaNode.of(schema)
+    for key in path:
+        assert node is not None
+        node = node.child(key)
+    return None if node is None else node.allowed(kind)
+
+
+class TestForms:
+    @pytest.mark.parametrize("wrapped", [
+        RED,
+        {"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": RED}},
+        {"type": "json_schema", "name": "x", "schema": RED},
+        {"type": "json_object", "schema": RED},
+        {"format": {"type": "json_schema", "schema": RED}},
+        {"json": RED},
+        '{"type": "object", "properties": {"a": {"enum": ["red", "blue"]}}}',
+    ])  # fmt: skip
+    def test_wrappings(self, wrapped: object) -> None:
+        assert to_json_schema(wrapped) == RED
+
+    @pytest.mark.parametrize("nothing", [
+        None, "json", "", "{", "[1]", '{"a":', {}, {"type": "json_object"}, {"type": "text"}, 3, True, [RED], b"{}",
+        {"json": "x"}, Broken, object(),
+    ])  # fmt: skip
+    def test_none(self, nothing: object) -> None:
+        assert to_json_schema(nothing) is None
+
+    def test_types(self) -> None:
+        assert to_json_schema(Literal["a", 1]) == {"enum": ["a", 1]}
+        assert to_json_schema(enum.Enum("E", {"A": "x"})) == {"enum": ["x"]}
+        assert to_json_schema(Typed)["properties"]["a"]["enum"] == ["red", "blue"]
+        assert to_json_schema(list[bool]) == {"type": "array", "items": {"type": "boolean"}}
+        assert to_json_schema(Item) == Item.model_json_schema()
+
+    def test_wrapped_in_itself(self) -> None:
+        schema: dict[str, Any] = {}
+        schema["schema"] = schema
+        assert to_json_schema(schema) is None
+
+    def test_the_format_keyword_is_no_wrapping(self) -> None:
+        assert to_json_schema({"type": "string", "format": "date"}) == {"type": "string", "format": "date"}
+
+    def test_a_property_called_schema(self) -> None:
+        schema = {"properties": {"schema": {"type": "string"}}, "type": "object"}
+        assert to_json_schema(schema) == schema
+
+
+class TestWalk:
+    def test_pydantic_model_with_references_arrays_and_maps(self) -> None:
+        assert allowed(Order, "items", 0, "colour") == ("red", "blue")
+        assert allowed(Order, "items", 7, "colour") == ("red", "blue")
+        assert allowed(Order, "by", "anybody", "colour") == ("red", "blue")
+        assert allowed(Order, "paid", kind="boolean") == (True, False)
+        assert allowed(Order, "items", 0, "count", kind="null") == (None,)
+        assert allowed(Order, "items", 0, "count", kind="number") is None
+        assert allowed(Order, "elsewhere") is None
+
+    def test_union_of_models(self) -> None:
+        schema = {
+            "oneOf": [
+                {"properties": {"kind": {"const": "cat"}, "colour": {"enum": ["red"]}}},
+                {"properties": {"kind": {"const": "dog"}}},
+            ]
+        }
+        assert allowed(schema, "kind") == ("cat", "dog")
+        assert allowed(schema, "colour") == ("red",)
+
+    def test_optional_enumeration(self) -> None:
+        schema = {"anyOf": [{"enum": ["a", "b"]}, {"type": "null"}]}
+        assert allowed(schema) == ("a", "b", None)
+        assert allowed(schema, kind="null") == ("a", "b", None)
+
+    def test_enumeration_or_any_text_is_open(self) -> None:
+        schema = {"anyOf": [{"enum": ["a", "b"]}, {"type": "string"}]}
+        assert allowed(schema) is None
+        assert allowed(schema, kind="number") == ("a", "b")  # only the listed values are no texts
+
+    def test_all_of_is_an_intersection(self) -> None:
+        schema = {"allOf": [{"enum": ["a", "b", "c"]}, {"enum": ["c", "b"]}], "type": "string"}
+        assert allowed(schema) == ("b", "c")
+
+    def test_type_lists(self) -> None:
+        assert allowed({"type": ["boolean", "null"]}, kind="boolean") == (True, False, None)
+        assert allowed({"type": ["integer", "null"]}, kind="number") is None
+
+    def test_true_and_one_are_two_labels(self) -> None:
+        assert allowed({"enum": [True, 1, [1], "x"]}, kind="boolean") == (True, 1, "x")
+
+    def test_untyped_is_open(self) -> None:
+        assert allowed({"properties": {"a": {}}}, "a", kind="boolean") is None
+        assert allowed({"properties": {"a": True}}, "a") is None
+        assert allowed({"properties": {"a": False}}, "a") is None
+
+    def test_tuples(self) -> None:
+        schema = {"prefixItems": [{"enum": ["a"]}, {"enum": ["b"]}], "items": {"enum": ["c"]}}
+        assert [allowed(schema, index) for index in range(4)] == [("a",), ("b",), ("c",), ("c",)]
+        assert allowed({"items": [{"enum": ["a"]}]}, 0) == ("a",)
+        assert allowed({"items": [{"enum": ["a"]}]}, 1) is None
+
+    def test_items_alike_share_a_node(self) -> None:
+        node = SchemaNode.of({"prefixItems": [{"enum": ["a"]}], "items": {"enum": ["c"]}})
+        assert node is not None
+        assert node.child(1) is node.child(7)
+        assert node.child(0) is not node.child(1)
+
+    def test_pointer_in_a_reference(self) -> None:
+        schema = {"$defs": {"a/b~": {"enum": ["x"]}}, "items": {"$ref": "#/$defs/a~1b~0"}}
+        assert allowed(schema, 0) == ("x",)
+
+    @pytest.mark.parametrize("reference", ["#/$defs/none", "#/a/b", "https://example.org/schema", "#"])
+    def test_reference_to_nothing_or_to_itself(self, reference: str) -> None:
+        assert allowed({"items": {"$ref": reference}, "a": 1}, 0) is None
+
+    def test_circular_references(self) -> None:
+        schema = {
+            "$ref": "#/$defs/a",
+            "$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}] * 3, "anyOf": [{"$ref": "#/$defs/a"}] * 3}},
+        }
+        assert allowed(schema, "x") is None
+
+    def test_recursive_model_is_followed_as_deep_as_the_value_goes(self) -> None:
+        schema = {
+            "$ref": "#/$defs/n",
+            "$defs": {"n": {"properties": {"v": {"enum": ["x"]}, "n": {"$ref": "#/$defs/n"}}}},
+        }
+        assert allowed(schema, *["n"] * 50, "v") == ("x",)
+
+
+class TestRequests:
+    """The shapes that the integrations hand to on_chat_model_start (recorded from their real packages)."""
+
+    @pytest.mark.parametrize("params", [
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": RED}}},  # OpenAI and others
+        {"format": RED},  # Ollama
+        {"output_config": {"format": {"type": "json_schema", "schema": RED}}},  # Anthropic
+        {"response_mime_type": "application/json", "response_json_schema": RED},  # Gemini
+        {"text": {"format": {"type": "json_schema", "name": "x", "schema": RED}}},  # OpenAI Responses
+        {"extra_body": {"guided_json": RED}},  # vLLM
+        {"extra_body": {"structured_outputs": {"json": RED}}},
+        {"model_kwargs": {"response_format": {"type": "json_object", "schema": RED}}},  # Together, llama.cpp
+    ])  # fmt: skip
+    def test_invocation_params(self, params: dict) -> None:
+        assert schema_from_request({"invocation_params": {"model": "m", **params}, "options": {"stop": None}}) == RED
+        assert schema_from_request(params) == RED
+
+    def test_pydantic_class(self) -> None:
+        assert schema_from_request({"invocation_params": {"response_format": Item}}) == Item.model_json_schema()
+
+    @pytest.mark.parametrize("method", ["json_schema", "json_mode"])
+    def test_langchains_structured_output(self, method: str) -> None:
+        options = {"ls_structured_output_format": {"kwargs": {"method": method}, "schema": RED}}
+        assert (
+            schema_from_request({"invocation_params": {"response_format": {"type": "json_object"}}, "options": options})
+            == RED
+        )
+
+    def test_a_tool_carries_no_answer(self) -> None:
+        options = {"ls_structured_output_format": {"kwargs": {"method": "function_calling"}, "schema": RED}}
+        assert schema_from_request({"invocation_params": {}, "options": options}) is None
+
+    def test_without_a_method(self) -> None:
+        assert schema_from_request({"ls_structured_output_format": {"schema": RED}}) == RED
+
+    class Explosive(dict):
+        def get(self, *_: object) -> object:
+            raise RuntimeError("boom")
+
+    @pytest.mark.parametrize(
+        "params", [{}, {"options": None}, {"invocation_params": []}, {"response_format": "json"}, Explosive()]
+    )
+    def test_nothing(self, params: dict) -> None:
+        assert schema_from_request(params) is None
+        assert tool_schemas_from_request(params) == {}
+
+    def test_tools(self) -> None:
+        tools = [
+            {"type": "function", "function": {"name": "f", "parameters": RED}},
+            {"name": "g", "input_schema": RED},
+            {"name": "h"},
+            {"type": "web_search"},
+            "odd",
+        ]
+        assert tool_schemas_from_request({"invocation_params": {"tools": tools}}) == {"f": RED, "g": RED}
+        assert tool_schemas_from_request({"functions": tools[1:2]}) == {"g": RED}
+
+
+class TestRealPackages:
+    """What the installed langchain-openai really passes."""
+
+    @pytest.fixture
+    def seen(self) -> dict[str, Any]:
+        return {}
+
+    def run(self, seen: dict[str, Any], build) -> None:
+        openai = pytest.importorskip("langchain_openai")
+        from langchain_core.callbacks import BaseCallbackHandler
+
+        class Stop(Exception):
+            pass
+
+        class Recorder(BaseCallbackHandler):
+            raise_error = True
+
+            def on_chat_model_start(self, serialized: object, messages: object, **kwargs: Any) -> None:
+                seen.update(kwargs)
+                raise Stop  # before anything is sent
+
+        model = openai.ChatOpenAI(model="gpt-4o", api_key="none", callbacks=[Recorder()])
+        with pytest.raises(Stop):
+            build(model).invoke("hi")
+
+    @pytest.mark.parametrize("method", ["json_schema", "json_mode"])
+    def test_with_structured_output(self, seen: dict[str, Any], method: str) -> None:
+        self.run(seen, lambda model: model.with_structured_output(Item, method=method))
+        schema = schema_from_request(seen)
+        assert allowed(schema, "colour") == ("red", "blue")
+
+    def test_function_calling(self, seen: dict[str, Any]) -> None:
+        self.run(seen, lambda model: model.with_structured_output(Item, method="function_calling"))
+        assert schema_from_request(seen) is None
+        assert allowed(tool_schemas_from_request(seen)["Item"], "colour") == ("red", "blue")
+
+    def test_bind_tools(self, seen: dict[str, Any]) -> None:
+        def paint(colour: Literal["red", "blue"]) -> str:
+            """Paint it."""
+            return colour
+
+        self.run(seen, lambda model: model.bind_tools([paint]))
+        assert allowed(tool_schemas_from_request(seen)["paint"], "colour") == ("red", "blue")
+        assert schema_from_request(seen) is None

@@ -1,0 +1,239 @@
+"""The golden vectors (run on the peers' own code) and what must hold for any tokens."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import pickle
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langchain_logprobs import Alternative, Measures, TokenLogprob, measure
+from langchain_logprobs.formats.read import Reading, read_container
+from langchain_logprobs.formats.tokens import Tokens, usable_logprob
+from tests.token_lists import VECTOR_C
+
+# fmt: off
+A = [
+    ["Paris", -0.05, [["Paris", -0.05], ["The", -3.4], ["It", -5.1], ["Lyon", -6.2], ["France", -6.9]]],
+    [" is", -0.9, [[" is", -0.9], [",", -1.1], [" was", -2.3], [" (", -3.6], [".", -4.0]]],
+    [" the", -0.3, [[" the", -0.3], [" a", -1.8], [" located", -3.2], [" one", -4.4], [" France", -5.0]]],
+    [" capital", -0.01,
+     [[" capital", -0.01], [" largest", -5.2], [" city", -6.1], [" most", -7.0], [" Capital", -8.2]]],
+    [".", -1.6, [[" of", -0.4], [".", -1.6], [",", -3.9], [" city", -4.4], ["\n", -4.8]]],
+]
+B = [
+    ["Hi", -0.2, [["Hi", -0.2], ["Hello", -1.9], ["Hey", -4.0]]],
+    [" \\xf0\\x9f\\x8c", -2.5, [["!", -0.6], [",", -1.4], [".", -2.3]]],
+    ["\\x8d", 0.0, [["\\x8d", 0.0], ["\\x8e", -9999.0], ["\\x8f", -9999.0]]],
+    [" x", -9999.0, [[" and", -0.1], [" or", -2.6], ["!", -5.0]]],
+    ["!", -0.7, []],
+]
+# fmt: on
+
+GOLDEN = {
+    "A": (
+        A,
+        Measures(
+            token_count=5, scored_count=5, censored_count=0, sum_logprob=-2.86, mean_logprob=-0.572,
+            confidence=0.5643955181193583, perplexity=1.7718071244295743, min_logprob=-1.6,
+            min_probability=0.20189651799465538, min_index=4, low_count=0, low_ratio=0.0,
+            entropy_mean=0.5816838719489963, entropy_max=1.1342941827620652, covered_mass_mean=0.9513863138452725,
+            top_k=5, margin_mean=0.604006172082486, off_top1_ratio=0.2,
+        ),
+    ),
+    "B": (
+        B,
+        Measures(
+            token_count=5, scored_count=4, censored_count=1, sum_logprob=-3.4, mean_logprob=-0.85,
+            confidence=0.4274149319487267, perplexity=math.exp(0.85), min_logprob=-2.5,
+            min_probability=0.0820849986238988, min_index=1, low_count=1, low_ratio=0.25,
+            entropy_mean=0.4872011077866729, entropy_max=1.1103305682968605, covered_mass_mean=0.9875540992052663,
+            top_k=3, margin_mean=0.7004851614573481, off_top1_ratio=0.5,
+        ),
+    ),
+    "C": (
+        VECTOR_C,
+        Measures(
+            token_count=16, scored_count=16, censored_count=0, sum_logprob=-2.1877, mean_logprob=-0.13673125,
+            confidence=0.8722045996229095, perplexity=1.146519979867501, min_logprob=-0.8,
+            min_probability=0.44932896411722156, min_index=8, low_count=0, low_ratio=0.0,
+            entropy_mean=0.24034647709862583, entropy_max=1.0115229889882262, covered_mass_mean=0.9945567272785945,
+            top_k=3, margin_mean=0.8143351347995829, off_top1_ratio=0.0,
+        ),
+    ),
+}  # fmt: skip
+
+
+def vector(rows: list[list[object]]) -> list[TokenLogprob]:
+    return [
+        TokenLogprob(token, logprob, None, tuple(Alternative(*other) for other in others))  # type: ignore[misc]
+        for token, logprob, others in rows
+    ]
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_vectors(name: str) -> None:
+    rows, expected = GOLDEN[name]
+    for key, value in dataclasses.asdict(expected).items():
+        assert getattr(measure(vector(rows)), key) == pytest.approx(value, rel=0, abs=1e-12), key
+
+
+def test_nothing_to_measure_is_none_and_never_zero() -> None:
+    empty = dataclasses.asdict(measure([]))
+    counts = {key: empty.pop(key) for key in ("token_count", "scored_count", "censored_count", "low_count")}
+    assert set(counts.values()) == {0}
+    assert set(empty.values()) == {None}
+
+
+def test_only_censored_tokens_have_no_mean() -> None:
+    tokens = [TokenLogprob("a", value) for value in (None, math.nan, -math.inf, -9999.0, -9998.0, 0.6997, math.inf)]
+    measures = measure(tokens)
+    assert (measures.token_count, measures.scored_count, measures.censored_count) == (7, 0, 7)
+    assert measures.mean_logprob is measures.min_index is measures.perplexity is None
+
+
+def test_rounding_above_zero_is_certainty() -> None:
+    measures = measure([TokenLogprob("a", 5e-5), TokenLogprob("b", -0.0)])
+    assert (measures.confidence, measures.censored_count, str(measures.mean_logprob)) == (1.0, 0, "0.0")
+
+
+def test_a_perplexity_too_large_for_a_float_is_none() -> None:
+    measures = measure([TokenLogprob("a", -9000.0)])
+    assert measures.perplexity is None
+    assert (measures.confidence, measures.min_logprob) == (0.0, -9000.0)
+
+
+def test_a_hundred_thousand_tokens_do_not_underflow() -> None:
+    measures = measure([TokenLogprob("a", -2.0)] * 100_000)
+    assert (measures.mean_logprob, measures.sum_logprob) == (-2.0, -200_000.0)
+    assert measures.confidence == math.exp(-2.0)
+
+
+def test_one_alternative_has_no_margin() -> None:
+    measures = measure([TokenLogprob("a", -0.5, None, (Alternative("a", -0.5),))])
+    assert (measures.margin_mean, measures.top_k, measures.off_top1_ratio) == (None, 1, 0.0)
+
+
+def test_positions_whose_alternatives_are_all_sentinels_are_left_out() -> None:
+    measures = measure([TokenLogprob("a", -0.5, None, (Alternative("b", -9999.0), Alternative("c", None)))])
+    assert measures.entropy_mean is measures.top_k is measures.off_top1_ratio is None
+
+
+any_logprob = st.one_of(
+    st.none(),
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.floats(min_value=-9997.0, max_value=0.0),
+    st.sampled_from([-9999.0, -9998.0, 0.0, -0.0, 1e-4, 5e-324, -5e-324, 1.7e308]),
+)
+any_token = st.builds(
+    TokenLogprob,
+    st.sampled_from(["a", "b", "", "\ufffd"]),
+    any_logprob,
+    st.none() | st.binary(max_size=3),
+    st.lists(st.builds(Alternative, st.sampled_from(["a", "b", "c", ""]), any_logprob), max_size=6).map(tuple),
+)
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(st.lists(any_token, max_size=12), st.randoms(use_true_random=False))
+def test_any_input_gives_finite_numbers_and_order_of_alternatives_changes_nothing(tokens, random) -> None:
+    measures = measure(tokens)
+    for name, value in dataclasses.asdict(measures).items():
+        assert value is None or math.isfinite(value), name
+    assert measures.scored_count + measures.censored_count == measures.token_count == len(tokens)
+    shuffled = [
+        token._replace(alternatives=tuple(random.sample(token.alternatives, len(token.alternatives))))
+        for token in tokens
+    ]
+    assert measure(shuffled) == measures
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.floats(min_value=-9997.0, max_value=0.0), min_size=1, max_size=30))
+def test_the_measures_agree_with_each_other(logprobs) -> None:
+    measures = measure([TokenLogprob("t", logprob) for logprob in logprobs])
+    assert measures.min_logprob == min(logprobs)
+    assert measures.min_logprob <= measures.mean_logprob <= 0.0  # type: ignore[operator]
+    assert measures.low_count == sum(logprob < math.log(0.2) for logprob in logprobs)
+
+
+@pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf, -9998.0, -9999.0, 0.001])
+def test_what_is_no_honest_logprob(value: float | None) -> None:
+    assert usable_logprob(value) is None
+
+
+def plain(rows: list[list[object]]) -> Sequence[TokenLogprob]:
+    """The same tokens as a provider sends them, which are measured column by column."""
+    entries = [
+        {
+            "token": token,
+            "logprob": logprob,
+            "bytes": list(str(token).encode()),
+            "top_logprobs": [
+                {"token": other, "logprob": value, "bytes": list(str(other).encode())}
+                for other, value in others  # type: ignore[attr-defined]
+            ],
+        }
+        for token, logprob, others in rows
+    ]
+    reading = Reading()
+    read_container({"content": entries, "refusal": None}, reading)
+    return reading.tokens
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_columns_and_tokens_measure_the_same(name: str) -> None:
+    rows, _ = GOLDEN[name]
+    columns = plain(rows)
+    assert isinstance(columns, Tokens)
+    assert measure(columns) == measure(list(columns))
+
+
+rows = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "", "\ufffd", "c d"]),
+        st.floats(min_value=-9000.0, max_value=0.0),
+        st.lists(
+            st.tuples(
+                st.sampled_from(["a", "b", "", "\ufffd"]),
+                st.floats(min_value=-9000.0, max_value=0.0) | st.sampled_from([-9999.0, -math.inf]),
+            ),
+            min_size=3,
+            max_size=3,
+        ),
+        st.booleans(),
+    ).map(lambda row: [row[0], row[1], sorted(row[2], key=lambda top: -top[1]) if row[3] else row[2]]),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(rows)
+def test_any_columns_and_tokens_measure_the_same(rows: list[list[object]]) -> None:
+    columns = plain(rows)
+    assert isinstance(columns, Tokens)
+    assert measure(columns) == measure(list(columns))
+
+
+def test_columns_are_sequences_of_what_they_stand_for() -> None:
+    rows, _ = GOLDEN["A"]
+    columns = plain(rows)
+    tokens = list(columns)
+    assert columns == tokens
+    assert columns[1:3] == tokens[1:3]
+    assert columns[-1] == tokens[-1] == TokenLogprob(".", -1.6, b".", tokens[-1].alternatives)
+    assert pickle.loads(pickle.dumps(columns)) == tokens
+    assert repr(columns) == repr(tokens)
+    alternatives = columns[0].alternatives
+    assert alternatives == tuple(alternatives)
+    assert alternatives[0] == alternatives[:1][0] == Alternative("Paris", -0.05, b"Paris")
+    assert hash(alternatives) == hash(tuple(alternatives))
+    assert pickle.loads(pickle.dumps(alternatives)) == alternatives
+    assert "Lyon" in repr(alternatives)
+    with pytest.raises(IndexError):
+        columns[5]

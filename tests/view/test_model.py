@@ -1,0 +1,306 @@
+"""Spans in, what there is to draw out: nothing of it knows rich."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
+
+from langchain_logprobs.view.answer import read_answer
+from langchain_logprobs.view.model import SpanData, read_traces, span_data
+from langchain_logprobs.view.terminal.json_lines import json_lines
+
+
+def span(span_id: str, parent: str | None = None, *, trace: str = "t", start: int = 0, **attributes: Any) -> SpanData:
+    return SpanData(trace, span_id, parent, span_id, start, start + 1_000_000, attributes)
+
+
+def test_importing_the_package_or_the_data_half_of_the_view_imports_no_rich() -> None:
+    data_half = "langchain_logprobs.cli.main, langchain_logprobs.view.sources.otlp_json"
+    code = f"import sys, {data_half}; sys.exit('rich' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_spans_of_the_sdk_are_read_with_ids_events_and_error() -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("test")
+    with tracer.start_as_current_span("root"), tracer.start_as_current_span("chat m") as chat:
+        chat.set_attribute("logprobs.tokens", ["a"])
+        chat.add_event("logprobs.chunk", {"logprobs.token.start": 0}, timestamp=7)
+        chat.set_status(StatusCode.ERROR, "refused")
+    child, root = (span_data(item) for item in exporter.get_finished_spans())
+    assert (len(root.trace_id), len(root.span_id), root.parent_id, root.error) == (32, 16, None, None)
+    assert (child.parent_id, child.error) == (root.span_id, "refused")
+    assert child.attributes["logprobs.tokens"] == ("a",)
+    assert [(event.name, event.time_ns, dict(event.attributes)) for event in child.events] == [
+        ("logprobs.chunk", 7, {"logprobs.token.start": 0})
+    ]
+
+
+def test_spans_become_trees_in_the_order_in_which_they_started() -> None:
+    spans = [
+        span("late", "root", start=3),
+        span("early", "root", start=2),
+        span("root", start=1),
+        span("other", trace="u", start=0),
+    ]
+    first, second = read_traces(spans)
+    assert (first.trace_id, second.trace_id) == ("u", "t")
+    (root,) = second.roots
+    assert [child.span.name for child in root.children] == ["early", "late"]
+    assert root.seconds == 0.001
+
+
+def test_a_span_whose_parent_was_not_read_is_a_root_and_broken_parents_do_no_harm() -> None:
+    spans = [span("orphan", "elsewhere"), span("self", "self", start=1), span("a", "b"), span("b", "a")]
+    (trace,) = read_traces(spans)
+    assert [root.span.name for root in trace.roots] == ["orphan", "self"]
+
+
+def test_a_trace_deeper_than_pythons_stack_is_read() -> None:
+    spans = [span("0")] + [span(str(depth), str(depth - 1)) for depth in range(1, 5000)]
+    (trace,) = read_traces(spans)
+    node, depth = trace.roots[0], 0
+    while node.children:
+        (node,) = node.children
+        depth += 1
+    assert depth == 4999
+
+
+def test_no_spans_are_no_traces() -> None:
+    assert read_traces([]) == []
+
+
+def test_a_model_call_is_known_by_its_status_or_its_operation() -> None:
+    calls = [
+        span("with status", **{"logprobs.status": "missing"}),
+        span("by operation", **{"gen_ai.operation.name": "chat"}),
+        span("tool", **{"gen_ai.operation.name": "execute_tool"}),
+        span("above", **{"logprobs.llm_call.count": 2, "logprobs.confidence.level": "low"}),
+    ]
+    nodes = {node.span.name: node for node in read_traces(calls)[0].roots}
+    assert nodes["with status"].answer is not None
+    assert nodes["by operation"].answer is not None
+    assert nodes["tool"].answer is None
+    assert (nodes["above"].answer, nodes["above"].calls, nodes["above"].level) == (None, 2, "low")
+
+
+def test_tokens_probabilities_and_alternatives() -> None:
+    answer = read_answer(
+        {
+            "logprobs.tokens": ["Paris", " is", "!"],
+            "logprobs.values": [-0.05, -1.6, -100.0],
+            "logprobs.token.censored_positions": [2],
+            "logprobs.alternatives.positions": [1, 1, 1],
+            "logprobs.alternatives.tokens": [" is", " was", " has"],
+            "logprobs.alternatives.values": [-1.6, -0.4, -2.0],
+        }
+    )
+    first, second, third = answer.tokens
+    assert first.probability == pytest.approx(math.exp(-0.05))
+    assert not first.off_top1
+    assert [text for text, _ in second.alternatives] == [" was", " has"], "itself is not what it nearly said"
+    assert second.off_top1
+    assert third.probability is None
+    assert not third.off_top1
+    assert answer.text == "Paris is!"
+    assert [token.text for token in answer.least_certain(5, below=0.5)] == ["!", " is"]
+    assert answer.status == "recorded"
+
+
+def test_least_certain_lists_those_with_something_to_say_and_all_where_none_has() -> None:
+    values = {"logprobs.tokens": ["a", "b", "c"], "logprobs.values": [-1.0, -3.0, -2.0]}
+    assert [token.text for token in read_answer(values).least_certain(2, below=0.5)] == ["b", "c"]
+    some = {
+        "logprobs.alternatives.positions": [2],
+        "logprobs.alternatives.tokens": ["x"],
+        "logprobs.alternatives.values": [-0.2],
+    }
+    assert [token.text for token in read_answer(values | some).least_certain(2, below=0.5)] == ["c"]
+
+
+def test_alternatives_of_an_event_belong_to_its_weakest_token() -> None:
+    stretch = {
+        "logprobs.token.start": 1,
+        "logprobs.token.count": 2,
+        "logprobs.alternatives.tokens": ["y"],
+        "logprobs.alternatives.values": [-0.5],
+    }
+    tokens = {"logprobs.tokens": ["a", "b", "c"], "logprobs.values": [-5.0, -1.0, -2.0]}
+    answer = read_answer(tokens, [stretch, {"logprobs.token.start": 9, "logprobs.token.count": 1}, {}])
+    assert [token.alternatives for token in answer.tokens] == [(), (), (("y", math.exp(-0.5)),)]
+
+
+def test_text_that_was_not_recorded_leaves_the_numbers() -> None:
+    answer = read_answer({"logprobs.values": [-0.1, -2.0]})
+    assert [token.text for token in answer.tokens] == [None, None]
+    assert answer.text == ""
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"logprobs.tokens": "abc", "logprobs.values": 1},
+        {"logprobs.tokens": ["a", "b"], "logprobs.values": [-0.1]},
+        {"logprobs.values": ["x", None, True, float("nan")], "logprobs.tokens": [1, None, "c", []]},
+        {"logprobs.values": [-0.1], "logprobs.token.censored_positions": [[], "x"], "logprobs.status": 5},
+        {
+            "logprobs.values": [-0.1],
+            "logprobs.tokens": ["a"],
+            "logprobs.alternatives.positions": [7, -1, "x", 0, 0],
+            "logprobs.alternatives.tokens": ["a", "b", "c", 4, "d"],
+            "logprobs.alternatives.values": [-1, -1, -1, -1, None],
+        },
+        {"logprobs.fields.paths": [1, "/a", "/b"], "logprobs.fields.confidences": [0.1, None, float("inf")]},
+    ],
+)
+def test_attributes_of_the_wrong_type_count_as_absent(attributes: dict[str, Any]) -> None:
+    answer = read_answer(attributes)
+    assert all(not token.alternatives for token in answer.tokens)
+    assert not answer.fields
+    answer.least_certain(9, below=2.0)
+
+
+@pytest.mark.parametrize(
+    "tokens, texts",
+    [
+        (["a", " \\xf0\\x9f\\x8c", "\\x8d", "!"], ["a", " \U0001f30d", "!"]),
+        (["\\xc3", "\\xa9", "\\xc3\\xa9"], ["é", "é"]),
+        (["bytes:\\xe2\\x82", "bytes:\\xac"], ["€"]),
+        (["bytes: \\xe2\\x82\\xac"], [" €"]),
+        (["\\xe2\\x82", "x"], ["\\xe2\\x82", "x"]),  # the rest of the character never came
+        (["\\xe2\\x82", " \\xac"], ["\\xe2\\x82", " \\xac"]),
+        (["\\xff"] * 20, ["\\xff"] * 20),
+        (["\\x41"], ["\\x41"]),  # an answer about bytes
+        (["\ufffd", "\ufffd"], ["\ufffd", "\ufffd"]),
+        (["", "\\x"], ["", "\\x"]),
+    ],
+)
+def test_characters_that_were_split_over_tokens_are_put_together(tokens: list[str], texts: list[str]) -> None:
+    values = [-0.1 * position for position in range(len(tokens))]
+    answer = read_answer({"logprobs.tokens": tokens, "logprobs.values": values})
+    assert [token.text for token in answer.tokens] == texts
+
+
+def test_a_split_character_has_the_probability_of_its_weakest_piece() -> None:
+    answer = read_answer({"logprobs.tokens": ["\\xc3", "\\xa9"], "logprobs.values": [-0.1, -2.0]})
+    (token,) = answer.tokens
+    assert (token.text, token.index, token.probability) == ("é", 1, math.exp(-2.0))
+
+
+def test_tokens_that_a_budget_left_out_are_counted() -> None:
+    answer = read_answer(
+        {
+            "logprobs.values": [-0.1],
+            "logprobs.tokens": ["a"],
+            "logprobs.token.count": 8,
+            "logprobs.token.censored_count": 2,
+            "logprobs.tokens.recorded": 1,
+        }
+    )
+    assert answer.omitted == 9
+
+
+def test_the_numbers_alone_are_logprobs_too() -> None:
+    assert read_answer({"logprobs.mean": -0.5}).has_logprobs
+    assert not read_answer({"logprobs.mean": True}).has_logprobs
+    assert read_answer({}).status == "missing"
+
+
+FIELDS = {
+    "logprobs.tokens": ['{"', "a", '":', " ", "1", ", ", '"b', '":', ' "', "x", '"}'],
+    "logprobs.values": [0.0, 0.0, 0.0, 0.0, -1.5, 0.0, 0.0, 0.0, 0.0, -0.7, 0.0],
+    "logprobs.fields.paths": ["/a", "/b"],
+    "logprobs.fields.confidences": [math.exp(-1.5), math.exp(-0.7)],
+    "logprobs.fields.min_probabilities": [math.exp(-1.5), math.exp(-0.7)],
+    "logprobs.fields.status": "exact",
+    "logprobs.alternatives.positions": [4],
+    "logprobs.alternatives.tokens": ["2"],
+    "logprobs.alternatives.values": [-1.6],
+}
+
+
+def test_fields_know_their_weakest_token() -> None:
+    answer = read_answer(FIELDS)
+    assert answer.field_status == "exact"
+    assert [(field.path, field.weakest and field.weakest.text) for field in answer.fields] == [("/a", "1"), ("/b", "x")]
+    assert answer.fields[0].weakest is not None
+    assert answer.fields[0].weakest.alternatives == (("2", math.exp(-1.6)),)
+    assert answer.json_value() == ({"a": 1, "b": "x"},)
+
+
+def test_an_object_does_not_hide_the_weakest_tokens_of_its_values() -> None:
+    low, high = math.exp(-1.5), math.exp(-0.7)
+    nested = FIELDS | {
+        "logprobs.tokens": ['{"', "a", '":', " ", "x", ", ", '"b', '":', ' "', "1", '"}'],
+        "logprobs.values": [0.0, 0.0, 0.0, 0.0, -0.7, 0.0, 0.0, 0.0, 0.0, -1.5, 0.0],
+        "logprobs.fields.paths": ["", "/a", "/b"],
+        "logprobs.fields.confidences": [low, high, low],
+        "logprobs.fields.min_probabilities": [low, high, low],
+    }
+    fields = read_answer(nested).fields
+    assert [field.weakest and field.weakest.text for field in fields] == [None, "x", "1"]
+
+
+def test_fields_whose_weakest_token_is_unknown() -> None:
+    without = {name: value for name, value in FIELDS.items() if name != "logprobs.fields.min_probabilities"}
+    assert [field.weakest for field in read_answer(without).fields] == [None, None]
+    other = FIELDS | {"logprobs.fields.min_probabilities": [0.123, 0.456]}
+    assert [field.weakest for field in read_answer(other).fields] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ('{"a": 1}', ({"a": 1},)),
+        ('Here it is:\n```json\n{"a": 1}\n```\nDone {x}.', ({"a": 1},)),
+        ('I say {well} {"a": [1]} and more', ({"a": [1]},)),
+        ("42", (42,)),
+        ("no JSON {here}", None),
+        ('{"a": 1', None),
+        ("[" * 100_000, None),
+    ],
+)
+def test_the_json_document_is_found_in_the_text(text: str, value: tuple[Any] | None) -> None:
+    assert read_answer({"logprobs.tokens": [text], "logprobs.values": [-0.1]}).json_value() == value
+
+
+def test_json_as_lines_with_pointers() -> None:
+    fields = {
+        field.path: field for field in read_answer(FIELDS | {"logprobs.fields.paths": ["/a~1b~0/0", "/e"]}).fields
+    }
+    lines = json_lines({"a/b~": [1, []], "e": {}}, fields)
+    assert [line.before + line.value + line.after for line in lines] == [
+        "{",
+        '  "a/b~": [',
+        "    1,",
+        "    []",
+        "  ],",
+        '  "e": {}',
+        "}",
+    ]
+    assert [line.field.path if line.field else None for line in lines] == [
+        None,
+        None,
+        "/a~1b~0/0",
+        None,
+        None,
+        "/e",
+        None,
+    ]
+
+
+def test_json_nested_too_deeply_has_no_lines() -> None:
+    document: Any = []
+    for _ in range(5000):
+        document = [document]
+    assert json_lines(document, {}) == []
