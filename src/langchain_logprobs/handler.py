@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import time_ns
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from langchain_core.outputs import ChatGenerationChunk, GenerationChunk, LLMResult
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import TracerProvider
+    from opentelemetry.trace import Span, TracerProvider
+
+    from langchain_logprobs.capture.calls import ModelCall
 
 _HIDDEN_TAG = "langsmith:hidden"
 _GRAPH_STEP_TAG = "graph:step"
@@ -51,6 +53,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
         logger_provider: LoggerProvider | None = None,
+        on_call: Callable[[ModelCall], object] | None = None,
     ) -> None:
         """Make a handler.
 
@@ -59,16 +62,27 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
             tracer_provider: Where spans go; None for the process's own provider.
             meter_provider: Where metrics go; None for the process's own.
             logger_provider: Where log-based events go (Settings.events); None for the process's own.
+            on_call: Called with each model call as it ends, in the thread or event loop that ends it, so it should
+                take no longer than a callback may. What it raises is logged and goes no further.
 
         Raises:
-            ValueError: A setting, or an environment variable that gives one, has a value that is not allowed.
+            TypeError: `settings` is no Settings, or `on_call` cannot be called.
+
+        Example:
+            >>> from langchain_logprobs import LogprobsCallbackHandler, Settings
+            >>> handler = LogprobsCallbackHandler(Settings(capture_text=False))
+            >>> handler.open_runs
+            0
         """
         if settings is not None and not isinstance(settings, Settings):
-            raise ValueError(f"settings={settings!r} is not a langchain_logprobs.Settings.")
+            raise TypeError(f"settings={settings!r:.200} is not a langchain_logprobs.Settings, such as Settings(spans='llm').")
+        if on_call is not None and not callable(on_call):
+            raise TypeError(f"on_call={on_call!r:.200} cannot be called: give a function that takes a ModelCall.")
         self._settings = Settings.from_env() if settings is None else settings
         telemetry = Telemetry(self._settings, tracer_provider, meter_provider, logger_provider, __version__)
         self._runs = runs_of(tracer_provider)
-        self._lifecycle = Lifecycle(self._settings, telemetry, self._runs)
+        self._lifecycle = Lifecycle(self._settings, telemetry, self._runs, on_call)
+        self._on_call = on_call
         self._max_items = self._settings.max_chunks * ITEMS_A_PIECE
 
     @property
@@ -80,6 +94,27 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
     def open_runs(self) -> int:
         """How many runs are open now, over all handlers that share this one's tracer provider."""
         return len(self._runs)
+
+    def get_span(self, run_id: UUID) -> Span | None:
+        """Return the span of an open run, to write attributes of your own on it.
+
+        Args:
+            run_id: The run's id, as LangChain's callbacks and `config["run_id"]` have it.
+
+        Returns:
+            The span; None where no such run is open, or where it has no span.
+        """
+        run = self._runs.find(run_id)
+        span: Span | None = None if run is None else run.span
+        return span
+
+    def __deepcopy__(self, memo: object) -> LogprobsCallbackHandler:
+        """Return this very handler: a copied model (`model_copy(deep=True)`) reports to the same one."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as a handler with the same settings, on the providers of the process that loads it."""
+        return LogprobsCallbackHandler, (self._settings,)
 
     def close(self) -> None:
         """End the spans of all open runs now, as `partial`. The program's exit does this by itself."""
@@ -135,9 +170,9 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         if model is not None:
             identity[names.REQUEST_MODEL] = model
         pairs = [*identity.items(), *genai.request_attributes(params, metadata)]
-        if self._settings.capture_messages:
-            pairs.append((names.INPUT_MESSAGES, input_messages(messages)))
         call = Call(identity, asked.asked_of(serialized, prompts, params, kwargs, _dropped_by))
+        if self._settings.capture_messages:
+            call.messages = input_messages(messages)
         name = operation if model is None else f"{operation} {model}"
         self._lifecycle.start_call(name, run_id, parent_run_id, pairs, call)
 

@@ -157,15 +157,16 @@ class Settings:
     capture_text: bool = True
     """Record token text. False keeps every number and removes every piece of text the model wrote."""
     capture_messages: bool = False
-    """Record prompts and answers as `gen_ai.input.messages` and `gen_ai.output.messages`. Needs `capture_text`."""
+    """Record prompts as `gen_ai.input.messages`. Needs `capture_text`, with which answers are always recorded."""
     alternatives: Literal["low", "all", "none"] = "low"
-    """Record the alternatives of the tokens under `low_probability`, of all tokens, or none."""
+    """Record the alternatives of the most contested tokens as far as `detail_bytes` reaches, of all tokens, or none."""
     low_probability: Annotated[float, Field(ge=1e-9, le=1.0)] = LOW_PROBABILITY
     """A token under this probability is low. Not calibrated for any model."""
     high_confidence: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8
-    """exp(mean logprob) from which an answer's level is `high`. Not calibrated."""
+    """The score from which a level is `high`: of prose exp(mean logprob), of a structured answer or a tool call the
+    confidence of its least certain value. What this finds on labelled answers is in docs/confidence.md."""
     medium_confidence: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
-    """exp(mean logprob) from which an answer's level is `medium`, below it `low`. Not calibrated."""
+    """The score from which a level is `medium`; below it, it is `low`."""
     censored_floor: Annotated[float, Field(ge=-9998.0, le=0.0)] = -100.0
     """What stands in `logprobs.values` for a token without an honest logprob (nats)."""
     max_chunk_events: Annotated[int, Field(ge=1, le=128)] = 64
@@ -179,8 +180,8 @@ class Settings:
     chunk events, the alternatives of low tokens, each chunk's own tokens."""
     span_bytes: Annotated[int, Field(ge=4_096, le=4_000_000)] = 262_144
     """Bytes of OTLP a span may take: alternatives are trimmed first, then the arrays."""
-    max_open_runs: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
-    """Runs open at once; over it, the oldest is closed."""
+    max_open_calls: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    """Model calls open at once; over it, the oldest is closed. One that streams takes about 10 KB and its chunks."""
     max_run_seconds: Annotated[float, Field(ge=0.001, le=1e9)] = 3_600.0
     """Seconds after which an open run is closed as abandoned."""
     max_chunks: Annotated[int, Field(ge=1, le=100_000_000)] = 200_000

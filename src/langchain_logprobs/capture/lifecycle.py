@@ -11,10 +11,11 @@ from uuid import UUID
 
 from opentelemetry.trace import SpanKind
 
+from langchain_logprobs.capture.calls import ModelCall
 from langchain_logprobs.capture.inline import guarded
 from langchain_logprobs.capture.received import collect
 from langchain_logprobs.capture.runs import OpenRuns, Run
-from langchain_logprobs.confidence.inputs import Asked, Received
+from langchain_logprobs.confidence.inputs import Asked
 from langchain_logprobs.confidence.report import ConfidenceReport, report_on
 from langchain_logprobs.confidence.status import lost_flag
 from langchain_logprobs.settings import Settings
@@ -43,11 +44,13 @@ class Call:
     Attributes:
         identity: Its operation, provider and model, by their GenAI names.
         asked: What was asked for.
+        messages: The prompt as JSON, where it is to be recorded.
         without_chunks: Whether token callbacks came without their chunks.
     """
 
     identity: dict[str, Any]
     asked: Asked = field(default_factory=Asked)
+    messages: str | None = None
     without_chunks: bool = False
 
 
@@ -55,7 +58,11 @@ class Lifecycle:
     """Starts and ends the runs of one handler."""
 
     def __init__(
-        self, settings: Settings, telemetry: Telemetry, runs: OpenRuns, on_report: Callable[..., None] | None = None
+        self,
+        settings: Settings,
+        telemetry: Telemetry,
+        runs: OpenRuns,
+        on_call: Callable[[ModelCall], object] | None = None,
     ) -> None:
         """Take what the handler has.
 
@@ -63,12 +70,15 @@ class Lifecycle:
             settings: Its settings.
             telemetry: Where its spans go.
             runs: The open runs, shared with other handlers.
-            on_report: Called with each ended run and its report; None where nobody wants them.
+            on_call: Called with each model call that has ended; None where nobody asks for them.
         """
         self._settings = settings
         self._telemetry = telemetry
         self._runs = runs
-        self._on_report = on_report
+        self._on_call = on_call
+        self._private = telemetry.without_text()
+        self.spanless = False
+        """Whether this handler only hands out reports; the spans are those of other handlers."""
 
     def start_step(
         self,
@@ -99,11 +109,12 @@ class Lifecycle:
         """End a run by its own callback."""
         run = self._runs.end(run_id)
         if run is not None:
-            self._finish(run, error, response, None)
+            run.owner.finish(run, error, response, None)
 
     @guarded
-    def _abandon(self, run: Run, reason: str) -> None:
-        self._finish(run, None, None, reason)
+    def abandon(self, run: Run, reason: str) -> None:
+        """End a run that does not end by itself."""
+        self.finish(run, None, None, reason)
 
     def _start(
         self,
@@ -117,19 +128,17 @@ class Lifecycle:
         known = self._runs.find(run_id)
         if known is not None:  # this handler, or another on the same provider, was given twice
             known.deliveries += 1
+            # Text goes out only if every handler that the run is reported to allows it.
+            known.private = known.private or not self._settings.capture_text
+            if known.owner.spanless and not self.spanless:
+                self._own(known, name, kind, pairs)
+            self._join(known)
             return known
-        start_time = time_ns()
-        parent = self._runs.find(parent_run_id)
-        above = parent
-        while above is not None and above.span is None:
-            above = above.parent
-        span = None
-        if name is not None:
-            parent_span = None if above is None else above.span
-            span = self._telemetry.start_span(name, kind, parent_span, start_time, pairs)
-        run = Run(run_id, parent, span, start_time, data, self._abandon)
-        if isinstance(data, Call) and self._on_report is None and not self._telemetry.wants(span):
-            run.pieces = None
+        run = Run(run_id, self._runs.find(parent_run_id), time_ns(), data)
+        run.private = not self._settings.capture_text
+        run.pieces = None
+        self._own(run, name, kind, pairs)
+        self._join(run)
         settings = self._settings
         self._runs.open(
             run,
@@ -140,23 +149,42 @@ class Lifecycle:
         )
         return run
 
-    def _finish(self, run: Run, error: BaseException | None, response: Any, abandoned: str | None) -> None:
+    def _own(self, run: Run, name: str | None, kind: SpanKind, pairs: Sequence[tuple[str, Any]]) -> None:
+        """Start the run's span, and be the one to end it."""
+        run.owner = self
+        if name is not None and not self.spanless:
+            above = run.parent
+            while above is not None and above.span is None:
+                above = above.parent
+            parent_span = None if above is None else above.span
+            run.span = self._telemetry.start_span(name, kind, parent_span, run.start_time, pairs)
+
+    def _join(self, run: Run) -> None:
+        """Note who wants the report of a model call: if nobody does, nothing of the call is stored or read."""
+        if not isinstance(run.data, Call):
+            return
+        if self._on_call is not None and self._on_call not in run.takers:
+            run.takers = (*run.takers, self._on_call)
+        if run.pieces is None and (run.takers or self._telemetry.wants(run.span)):
+            run.pieces = []
+
+    def finish(self, run: Run, error: BaseException | None, response: Any, abandoned: str | None) -> None:
         """Write an ended run on its span, and end the span whatever happens."""
         end_time = time_ns()
         failure = None if error is None or _is_control_flow(error) else error
+        telemetry = self._private if run.private else self._telemetry
         if isinstance(run.data, Step):
             self._runs.settle(run.parent, run.data.roll_up, failed=failure is not None)
-            if run.span is not None:
-                self._telemetry.end_span(run.span, end_time, failure, run.data.roll_up)
+            telemetry.end_span(run.span, end_time, failure, run.data.roll_up)
             return
         try:
             if run.pieces is not None:
-                self._record(run, run.data, error, response, abandoned, end_time, failed=failure is not None)
+                self._record(run, run.data, error, response, abandoned, end_time, telemetry, failed=failure is not None)
         except Exception as fault:
             logger.warning("langchain-logprobs could not record a model call; the chain goes on", exc_info=True)
-            self._telemetry.mark_failed(run.span, fault)
+            telemetry.mark_failed(run.span, fault)
         finally:
-            self._telemetry.end_span(run.span, end_time, failure)
+            telemetry.end_span(run.span, end_time, failure)
 
     def _record(
         self,
@@ -166,6 +194,7 @@ class Lifecycle:
         response: Any,
         abandoned: str | None,
         end_time: int,
+        telemetry: Telemetry,
         *,
         failed: bool,
     ) -> None:
@@ -184,6 +213,8 @@ class Lifecycle:
         first = received.choices[0]
         generations = [choice.generation for choice in received.choices if choice.generation is not None]
         pairs = list(genai.response_attributes(response, generations, cached=report.cached))
+        if call.messages is not None:
+            pairs.append((names.INPUT_MESSAGES, call.messages))
         if received.first_chunk_time is not None:
             pairs.append((names.TIME_TO_FIRST_CHUNK, max(0, received.first_chunk_time - run.start_time) / 1e9))
         if received.first_token_time is not None:
@@ -198,13 +229,18 @@ class Lifecycle:
             end_time=end_time,
             known_paths=lambda: known_paths(report, call.asked),
         )
-        self._telemetry.record_call(run.span, ended)
-        roll_up = RollUp.of(report, self._telemetry.span_id(run.span))
-        if not self._settings.capture_text:
+        if not self.spanless:
+            telemetry.record_call(run.span, ended)
+        roll_up = RollUp.of(report, telemetry.span_id(run.span))
+        if run.private:
             roll_up.known_paths = ended.known_paths()
         self._runs.settle(run.parent, roll_up, failed=failed)
-        if self._on_report is not None:
-            self._on_report(run, call.asked, report)
+        context = None if run.span is None else run.span.get_span_context()
+        for take in run.takers:
+            try:
+                take(ModelCall(UUID(int=run.key), context, call.asked.class_name, report))
+            except Exception:
+                logger.warning("on_call failed; the chain goes on", exc_info=True)
 
     def _log(self, report: ConfidenceReport, call: Call, *, failed: bool) -> None:
         """Say once what keeps logprobs from coming, and each time what could not be read."""

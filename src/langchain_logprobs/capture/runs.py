@@ -44,43 +44,47 @@ class Run:
         span: Its span, None where it has none (a hidden step, or model calls only).
         start_time: When it started (nanoseconds since the epoch).
         expires: When it is closed if it is still open (nanoseconds since the epoch).
-        close: Ends the span of a run that will not end by itself; called with the reason.
+        owner: The lifecycle that started its span and ends it.
+        takers: Whom the program wants its report handed to.
         data: What the handler keeps with the run.
         pieces: The token callbacks so far, three items for each (see `received.Pieces`); None where nobody wants them.
         dropped_pieces: Token callbacks over the limit, which were not kept.
         deliveries: How often each callback is delivered: a handler that is given twice is called twice.
+        private: Whether a handler that it is reported to keeps text in.
         children: The open runs below it.
     """
 
     __slots__ = (
         "children",
-        "close",
         "data",
         "deliveries",
         "dropped_pieces",
         "expires",
         "key",
+        "owner",
         "parent",
         "pieces",
+        "private",
         "span",
         "start_time",
+        "takers",
         "watch",
     )
 
-    def __init__(
-        self, run_id: UUID, parent: Run | None, span: Any, start_time: int, data: Any, close: Callable[[Run, str], None]
-    ) -> None:
+    def __init__(self, run_id: UUID, parent: Run | None, start_time: int, data: Any) -> None:
         """Make a run that is not open yet."""
         self.key = run_id.int
         self.parent = parent
-        self.span = span
+        self.span: Any = None
         self.start_time = start_time
         self.expires = start_time
-        self.close = close
+        self.owner: Any = None
+        self.takers: tuple[Callable[[Any], object], ...] = ()
         self.data = data
         self.pieces: Pieces | None = []
         self.dropped_pieces = 0
         self.deliveries = 1
+        self.private = False
         self.children: dict[int, Run] = {}
         self.watch: weakref.ref[UUID] | None = None
 
@@ -167,7 +171,7 @@ class OpenRuns:
     def close(self, run: Run, reason: str) -> None:
         """End a run that does not end by itself, once, and all that is open below it, for the same reason."""
         if self._take(run.key, reason) is not None:
-            run.close(run, reason)
+            run.owner.abandon(run, reason)
 
     def close_all(self, reason: str) -> None:
         """End every open run."""
@@ -241,7 +245,7 @@ class OpenRuns:
                 run.parent.children.pop(key, None)
         for each in reversed(below[1:]):
             each.children.clear()
-            each.close(each, reason_below)
+            each.owner.abandon(each, reason_below)
         return run
 
     def _remember(self, key: int, watch: weakref.ref[UUID] | None) -> None:

@@ -49,7 +49,7 @@ class RollUp:
     known_paths: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, report: ConfidenceReport, span_id: str) -> RollUp:
+    def of(cls, report: ConfidenceReport, span_id: str | None) -> RollUp:
         """Return the roll-up of one ended model call; an empty one where it has no logprobs."""
         if not report.has_tokens:
             return cls()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -85,16 +87,27 @@ class Telemetry:
         first = self._gate({key: value for key, value in pairs if value is not None})
         return self._tracer.start_span(clean(name), context, kind, attributes=first, start_time=start_time)
 
-    def span_id(self, span: Span) -> str:
-        """Return a span's id in hexadecimal."""
-        return trace.format_span_id(span.get_span_context().span_id)
+    def span_id(self, span: Span | None) -> str | None:
+        """Return a span's id in hexadecimal; None without one."""
+        return None if span is None else trace.format_span_id(span.get_span_context().span_id)
 
-    def wants(self, span: Span) -> bool:
+    def without_text(self) -> Telemetry:
+        """Return the same, for runs that another handler keeps text in of."""
+        private = copy.copy(self)
+        private._settings = dataclasses.replace(self._settings, capture_text=False, capture_messages=False)
+        private._gate = Gate(capture_text=False)
+        return private
+
+    def wants(self, span: Span | None) -> bool:
         """Tell whether anything would come of a report: without it a call need not be stored nor read."""
-        return span.is_recording() or self._metrics.enabled
+        return (span is not None and span.is_recording()) or self._metrics.enabled
 
-    def end_span(self, span: Span, end_time: int, error: BaseException | None, roll_up: RollUp | None = None) -> None:
+    def end_span(
+        self, span: Span | None, end_time: int, error: BaseException | None, roll_up: RollUp | None = None
+    ) -> None:
         """End a span, with the roll-up of the model calls below it, and as failed where an error is given."""
+        if span is None:
+            return
         try:
             if roll_up is not None:
                 span.set_attributes(self._gate(attributes.present(attributes.roll_up(roll_up)), roll_up.known_paths))
@@ -106,8 +119,10 @@ class Telemetry:
         finally:
             span.end(end_time)
 
-    def mark_failed(self, span: Span, fault: Exception) -> None:
+    def mark_failed(self, span: Span | None, fault: Exception) -> None:
         """Say on a span that its logprobs could not be recorded, and why."""
+        if span is None:
+            return
         span.set_attribute(names.STATUS, "partial")
         span.set_attribute(names.STATUS_REASON, f"langchain-logprobs failed: {type(fault).__name__}")
 
