@@ -147,7 +147,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(name: str, meant: str |
 
 def test_settings_are_given_by_name() -> None:
     with pytest.raises(TypeError, match="by name"):
-        Settings("llm")  # type: ignore[misc]
+        Settings("llm")  # type: ignore[call-arg]
 
 
 def test_levels_must_be_in_order() -> None:
@@ -181,8 +181,8 @@ def test_settings_cannot_be_changed_and_can_be_copied_compared_and_pickled() -> 
 
 
 def test_help_says_what_each_setting_means_what_it_can_be_and_its_default() -> None:
-    text = " ".join(pydoc.render_doc(Settings, renderer=pydoc.plaintext).replace("|", " ").split())
-    assert list(SETTINGS) == [item.name for item in dataclasses.fields(Settings)]  # type: ignore[arg-type]
+    text = " ".join(pydoc.plain(pydoc.render_doc(Settings)).replace("|", " ").split())
+    assert list(SETTINGS) == [item.name for item in dataclasses.fields(Settings)]
     assert list(meanings()) == list(SETTINGS)
     for name, each in SETTINGS.items():
         assert len(meanings()[name]) > 20
@@ -259,7 +259,7 @@ def test_a_wrong_variable_is_one_line_and_the_default(caplog: pytest.LogCaptureF
     taken = False if name == "capture_text" else each.default
     environ = {"LANGCHAIN_LOGPROBS_MAX_STRETCHES": "7", each.variable: text}
     found = Settings.from_env(environ)
-    others = {} if name == "max_stretches" else {"max_stretches": 7}
+    others: dict[str, Any] = {} if name == "max_stretches" else {"max_stretches": 7}
     assert found == Settings(**{**others, name: taken})
     ((level, message),) = said(caplog)
     assert level == "ERROR"
