@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
-from opentelemetry.trace import SpanKind
-
 from langchain_logprobs._version import __version__
 from langchain_logprobs.capture import asked
 from langchain_logprobs.capture.inline import InlineUnlessItStarvesOthers, guarded, log_failure
@@ -254,7 +252,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
             pairs += genai.conversation_attributes(metadata)
             name = f"invoke_workflow {name}"
         hidden = _HIDDEN_TAG in tags
-        self._lifecycle.start_step(None if hidden else name, SpanKind.INTERNAL, run_id, parent_run_id, pairs)
+        self._lifecycle.start_step(None if hidden else name, "internal", run_id, parent_run_id, pairs)
 
     @guarded
     def on_tool_start(
@@ -276,7 +274,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
             (names.TOOL_NAME, name),
             (names.TOOL_CALL_ID, kwargs.get("tool_call_id")),
         ]
-        self._lifecycle.start_step(f"execute_tool {name}", SpanKind.INTERNAL, run_id, parent_run_id, pairs)
+        self._lifecycle.start_step(f"execute_tool {name}", "internal", run_id, parent_run_id, pairs)
 
     @guarded
     def on_retriever_start(
@@ -293,7 +291,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         """Start a retriever's span."""
         name = str(kwargs.get("name") or asked.class_name(serialized) or "retriever")
         pairs = [(names.OPERATION, "retrieval")]
-        self._lifecycle.start_step(f"retrieval {name}", SpanKind.CLIENT, run_id, parent_run_id, pairs)
+        self._lifecycle.start_step(f"retrieval {name}", "client", run_id, parent_run_id, pairs)
 
     @guarded
     def _on_end(self, result: Any, *, run_id: UUID, **kwargs: Any) -> None:

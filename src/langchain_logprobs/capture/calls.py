@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from opentelemetry.trace import SpanContext
-
 from langchain_logprobs.confidence.report import ConfidenceReport
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import SpanContext
 
 
 class ModelCall(NamedTuple):

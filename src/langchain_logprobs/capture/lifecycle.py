@@ -9,8 +9,6 @@ from time import time_ns
 from typing import Any
 from uuid import UUID
 
-from opentelemetry.trace import SpanKind
-
 from langchain_logprobs.capture.calls import ModelCall
 from langchain_logprobs.capture.inline import guarded
 from langchain_logprobs.capture.received import collect
@@ -22,7 +20,8 @@ from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import genai, names
 from langchain_logprobs.telemetry.masking import known_paths
 from langchain_logprobs.telemetry.roll_up import RollUp
-from langchain_logprobs.telemetry.spans import EndedCall, Telemetry
+from langchain_logprobs.telemetry.spans import EndedCall, Kind, Telemetry
+from langchain_logprobs.telemetry.process import is_suppressed
 
 logger = logging.getLogger("langchain_logprobs")
 
@@ -83,7 +82,7 @@ class Lifecycle:
     def start_step(
         self,
         name: str | None,
-        kind: SpanKind,
+        kind: Kind,
         run_id: UUID,
         parent_run_id: UUID | None,
         pairs: Sequence[tuple[str, Any]],
@@ -96,14 +95,14 @@ class Lifecycle:
         self, name: str, run_id: UUID, parent_run_id: UUID | None, pairs: Sequence[tuple[str, Any]], call: Call
     ) -> None:
         """Start a model call."""
-        self._start(name, SpanKind.CLIENT, run_id, parent_run_id, pairs, call)
+        self._start(name, "client", run_id, parent_run_id, pairs, call)
 
     def start_late(self, run_id: UUID, parent_run_id: UUID | None) -> Run | None:
         """Start a model call whose start was not reported; one that has ended already stays ended."""
         if self._runs.was_ended(run_id):
             return None
         identity = {names.OPERATION: "chat", names.PROVIDER: "unknown"}
-        return self._start("chat", SpanKind.CLIENT, run_id, parent_run_id, [*identity.items()], Call(identity))
+        return self._start("chat", "client", run_id, parent_run_id, [*identity.items()], Call(identity))
 
     def end(self, run_id: UUID, error: BaseException | None, response: Any) -> None:
         """End a run by its own callback."""
@@ -119,12 +118,12 @@ class Lifecycle:
     def _start(
         self,
         name: str | None,
-        kind: SpanKind,
+        kind: Kind,
         run_id: UUID,
         parent_run_id: UUID | None,
         pairs: Sequence[tuple[str, Any]],
         data: Step | Call,
-    ) -> Run:
+    ) -> Run | None:
         known = self._runs.find(run_id)
         if known is not None:  # this handler, or another on the same provider, was given twice
             known.deliveries += 1
@@ -134,6 +133,9 @@ class Lifecycle:
                 self._own(known, name, kind, pairs)
             self._join(known)
             return known
+        if is_suppressed():  # what comes later of the run is left out too, wherever it is reported from
+            self._runs.ignore(run_id)
+            return None
         run = Run(run_id, self._runs.find(parent_run_id), time_ns(), data)
         run.private = not self._settings.capture_text
         run.pieces = None
@@ -149,7 +151,7 @@ class Lifecycle:
         )
         return run
 
-    def _own(self, run: Run, name: str | None, kind: SpanKind, pairs: Sequence[tuple[str, Any]]) -> None:
+    def _own(self, run: Run, name: str | None, kind: Kind, pairs: Sequence[tuple[str, Any]]) -> None:
         """Start the run's span, and be the one to end it."""
         run.owner = self
         if name is not None and not self.spanless:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from opentelemetry import trace
 from opentelemetry._logs import LoggerProvider, SeverityNumber, get_logger
@@ -26,6 +26,9 @@ from langchain_logprobs.telemetry.roll_up import RollUp
 from langchain_logprobs.telemetry.sentences import Passage, passage_of
 
 SCOPE = "langchain_logprobs"
+
+Kind = Literal["internal", "client"]
+_KINDS = {"internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT}
 
 
 class EndedCall(NamedTuple):
@@ -72,7 +75,7 @@ class Telemetry:
         self._logger = get_logger(SCOPE, version, logger_provider) if wants_logs else None
 
     def start_span(
-        self, name: str, kind: SpanKind, parent: Span | None, start_time: int, pairs: Iterable[tuple[str, Any]]
+        self, name: str, kind: Kind, parent: Span | None, start_time: int, pairs: Iterable[tuple[str, Any]]
     ) -> Span:
         """Start a span without making it current.
 
@@ -85,7 +88,7 @@ class Telemetry:
         """
         context = None if parent is None else trace.set_span_in_context(parent)
         first = self._gate({key: value for key, value in pairs if value is not None})
-        return self._tracer.start_span(clean(name), context, kind, attributes=first, start_time=start_time)
+        return self._tracer.start_span(clean(name), context, _KINDS[kind], attributes=first, start_time=start_time)
 
     def span_id(self, span: Span | None) -> str | None:
         """Return a span's id in hexadecimal; None without one."""
