@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from langchain_logprobs.confidence.alignment.align import Alignment
+from langchain_logprobs.confidence.fields import find_json
 from langchain_logprobs.confidence.fields.assign import field_confidences
 from langchain_logprobs.confidence.fields.report import Field, FieldReport, FieldStatus
 from langchain_logprobs.confidence.fields.schema_in_request import schema_from_request, tool_schemas_from_request
 from langchain_logprobs.confidence.fields.tool_calls import tool_call_confidences
 from langchain_logprobs.formats.tokens import TokenLogprob
-
-_FENCE = "```json"
 
 
 class Row(NamedTuple):
@@ -57,10 +55,7 @@ def is_structured(text: str, request: Mapping[str, Any]) -> bool:
         text: The answer's text.
         request: The keyword arguments of LangChain's start callback.
     """
-    text = text.strip()
-    if text.startswith("{") or (text.startswith("[") and text.endswith("]")) or _FENCE in text:
-        return True
-    return schema_from_request(request) is not None
+    return find_json.is_structured(text, schema_from_request(request) is not None)
 
 
 def structure(
@@ -76,13 +71,9 @@ def structure(
     """
     if tool_calls:
         reports = tool_call_confidences(tokens, tool_calls, schemas=tool_schemas_from_request(request))
-        rows = [
-            row
-            for report in reports
-            for row in _rows(report.report, f"/tool_calls/{report.index}/{_escape(report.name)}")
-        ]
-        status = next((item.report.status for item in reports if item.report.status is not FieldStatus.OK), "ok")
-        return Structure(str(status), sum(len(item.report.leaves) for item in reports), rows)
+        rows = [row for report in reports for row in _rows(report.fields, report.path)]
+        status = next((item.fields.status for item in reports if item.fields.status is not FieldStatus.OK), "ok")
+        return Structure(str(status), sum(len(item.fields) for item in reports), rows)
     report = field_confidences(tokens, text, schema=schema_from_request(request))
     return Structure(str(report.status), len(report.leaves), list(_rows(report, "")))
 
@@ -104,11 +95,5 @@ def _rows(report: FieldReport, above: str) -> Iterator[Row]:
 
 
 def _runner_up(field: Field) -> tuple[str, float]:
-    labels = field.distribution.labels if field.distribution is not None else ()
-    if len(labels) < 2:
-        return "", 0.0
-    return json.dumps(labels[1].value, ensure_ascii=False), labels[1].mass
-
-
-def _escape(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
+    runner_up = field.runner_up
+    return (str(runner_up), runner_up.probability) if runner_up is not None else ("", 0.0)
