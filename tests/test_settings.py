@@ -256,14 +256,15 @@ def test_what_is_written_in_a_variable(caplog: pytest.LogCaptureFixture, name: s
 @pytest.mark.parametrize("name", list(SETTINGS))
 def test_a_wrong_variable_is_one_line_and_the_default(caplog: pytest.LogCaptureFixture, name: str) -> None:
     each, text = SETTINGS[name], WRONG_TEXTS.get(name, "nonsense")
-    taken = False if name == "capture_text" else each.default
+    value = False if name == "capture_text" else each.default
     environ = {"LANGCHAIN_LOGPROBS_MAX_STRETCHES": "7", each.variable: text}
     found = Settings.from_env(environ)
     others: dict[str, Any] = {} if name == "max_stretches" else {"max_stretches": 7}
-    assert found == Settings(**{**others, name: taken})
+    assert found == Settings(**{**others, name: value})
     ((level, message),) = said(caplog)
     assert level == "ERROR"
-    assert message == f"{each.variable}={text!r:.200} is not {each.allowed}; {taken!r} is taken"
+    assert message.startswith(f"{each.variable}={text!r:.200} is not {each.allowed}; ")
+    assert f"{value!r} is taken" in message
 
 
 @pytest.mark.parametrize(

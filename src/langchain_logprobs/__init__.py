@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 from typing import TYPE_CHECKING, Any
 
 from langchain_logprobs._version import __version__
@@ -74,8 +73,6 @@ _HOMES = {
     "recover_dropped_logprobs": "patches.recovery",
     "tool_call_confidences": "confidence.fields.tool_calls",
 }
-
-logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:

@@ -238,7 +238,10 @@ class Settings:
             found.pop(name, None)
         chosen = {**found, **overrides}
         if chosen.get("capture_messages") is True and found.get("capture_text") is False:
-            _say_once(logging.WARNING, "the environment keeps all text in: capture_messages=True is not followed")
+            _say_once(
+                logging.WARNING,
+                "langchain-logprobs does not follow capture_messages=True: the environment keeps all text in",
+            )
             chosen["capture_messages"] = False
         elif chosen.get("capture_text") is False and found.get("capture_messages") is True:
             chosen["capture_messages"] = False
@@ -281,13 +284,11 @@ def _own_variables(environ: Mapping[str, str]) -> dict[str, Any]:
             # Not strict: of text, pydantic reads numbers, and yes, on, 1 and the like as switches, in any case.
             found[each.name] = TypeAdapter(each.annotation).validate_python(text.lower() if each.choices else text)
         except ValidationError:
-            # A default that lets text out is not what somebody wants who sets this variable.
-            taken = False if each.name == "capture_text" else each.default
-            found[each.name] = taken
-            _say_once(
-                logging.ERROR,
-                f"{each.variable}={environ[each.variable]!r:.200} is not {each.allowed}; {taken!r} is taken",
-            )
+            taken = f"the default {each.default!r} is taken"
+            found[each.name] = each.default
+            if each.name == "capture_text":  # who sets this variable does not want the default, which lets text out
+                taken, found[each.name] = "False is taken, and no text is recorded", False
+            _say_once(logging.ERROR, f"{each.variable}={environ[each.variable]!r:.200} is not {each.allowed}; {taken}")
     variables = [each.variable for each in SETTINGS.values()]
     for name in list(environ):
         # One letter less than the prefix: the S is the first to be forgotten.
@@ -304,7 +305,7 @@ def _keep_text_in(found: dict[str, Any], environ: Mapping[str, str]) -> None:
         _say_once(
             logging.WARNING,
             f"{given} is not one of NO_CONTENT, SPAN_ONLY, EVENT_ONLY, SPAN_AND_EVENT, true, false; "
-            "NO_CONTENT is taken: no text is recorded",
+            "langchain-logprobs takes it for NO_CONTENT, and no text is recorded",
         )
         mode = "NO_CONTENT"
     if mode == "NO_CONTENT":
@@ -333,7 +334,7 @@ def _drop_disordered_levels(found: Mapping[str, Any], chosen: dict[str, Any]) ->
             _say_once(
                 logging.ERROR,
                 f"{SETTINGS[name].variable}={found[name]} is not taken, as medium_confidence would be {medium} and "
-                f"high_confidence {high}, and it must be at most that; {SETTINGS[name].default} is taken",
+                f"high_confidence {high}, and it must be at most that; the default {SETTINGS[name].default} is taken",
             )
 
 
