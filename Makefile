@@ -48,7 +48,8 @@ e2e: $(VENV)/.test $(VENV)/.demo
 providers: $(PROVIDERS:%=providers-%)
 
 $(PROVIDERS:%=providers-%): providers-%: $(VENV)-providers-%/.test
-	LOGPROBS_PROVIDERS_REQUIRED=1 $(VENV)-providers-$*/bin/python -m pytest -n 2 -p no:cacheprovider tests/providers $(ARGS)
+	LOGPROBS_PROVIDERS_REQUIRED=1 $(VENV)-providers-$*/bin/python -m pytest -n 2 -p no:cacheprovider tests/providers tests/patches \
+		$(ARGS)
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/run.py $(ARGS)
