@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
+
 from langchain_logprobs._version import __version__
 from langchain_logprobs.capture import asked
 from langchain_logprobs.capture.inline import InlineUnlessItStarvesOthers, guarded, log_failure
@@ -73,7 +74,9 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
             0
         """
         if settings is not None and not isinstance(settings, Settings):
-            raise TypeError(f"settings={settings!r:.200} is not a langchain_logprobs.Settings, such as Settings(spans='llm').")
+            raise TypeError(
+                f"settings={settings!r:.200} is not a langchain_logprobs.Settings, such as Settings(spans='llm')."
+            )
         if on_call is not None and not callable(on_call):
             raise TypeError(f"on_call={on_call!r:.200} cannot be called: give a function that takes a ModelCall.")
         self._settings = Settings.from_env() if settings is None else settings

@@ -175,7 +175,7 @@ class Settings:
     """`logprobs.low_confidence` events on a span: the worst stretches."""
     max_fields: Annotated[int, Field(ge=0, le=10_000)] = 64
     """JSON fields in `logprobs.fields.*`: the least certain ones."""
-    detail_bytes: Annotated[int, Field(ge=0, le=4_000_000)] = 46_500
+    detail_bytes: Annotated[int, Field(ge=0, le=4_000_000)] = 45_500
     """Up to this size (bytes of OTLP) a span gets what explains or repeats its arrays: more than 8 stretches and
     chunk events, the alternatives of low tokens, each chunk's own tokens."""
     span_bytes: Annotated[int, Field(ge=4_096, le=4_000_000)] = 262_144

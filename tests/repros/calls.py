@@ -36,7 +36,7 @@ class Scripted(BaseChatModel):
 
     message: AIMessage
     info: dict[str, Any]
-    chunks: list[ChatGenerationChunk] = []
+    chunks: list[ChatGenerationChunk]
 
     @property
     def _llm_type(self) -> str:
@@ -75,7 +75,7 @@ def told(message: AIMessage, tokens: Sequence[Token], **settings: Any) -> dict[s
     """What the span of an invoked answer says, without the prefix `logprobs.`; the report must say the same."""
     traced = Traced(Settings(**settings))
     info = {"logprobs": {"content": entries(tokens)}}
-    answer = Scripted(message=message, info=info).invoke("q", config=traced.config)
+    answer = Scripted(message=message, info=info, chunks=[]).invoke("q", config=traced.config)
     said = short(traced)
     report = confidence_of(answer, settings=Settings(**settings))
     assert said.get("token.count", 0) == report.measures.scored_count
@@ -96,9 +96,7 @@ def chunk(tokens: Sequence[Token], text: str = "", reasoning: str = "", **messag
     """One chunk of a stream."""
     extra = {"reasoning_content": reasoning} if reasoning else {}
     info = {"logprobs": {"content": entries(tokens)}}
-    return ChatGenerationChunk(
-        message=AIMessageChunk(text, additional_kwargs=extra, **message), generation_info=info
-    )
+    return ChatGenerationChunk(message=AIMessageChunk(text, additional_kwargs=extra, **message), generation_info=info)
 
 
 def short(traced: Traced) -> dict[str, Any]:
@@ -109,4 +107,6 @@ def short(traced: Traced) -> dict[str, Any]:
 
 def report_of(message: AIMessage, tokens: Sequence[Token]) -> ConfidenceReport:
     """The report on an answer."""
-    return confidence_of(AIMessage(**{**message.model_dump(), "response_metadata": {"logprobs": {"content": entries(tokens)}}}))
+    return confidence_of(
+        AIMessage(**{**message.model_dump(), "response_metadata": {"logprobs": {"content": entries(tokens)}}})
+    )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 
-from langchain_logprobs import TokenLogprob, Alternative, field_confidences
+from langchain_logprobs import Alternative, TokenLogprob, field_confidences
 from tests.repros.calls import told
 
 log = math.log
@@ -22,7 +22,13 @@ def test_the_runner_up_is_what_the_model_nearly_said() -> None:
 
 
 def test_an_unsure_value_makes_a_structured_answer_low() -> None:
-    tokens = [('{"total": ', 0.0), ("97", log(0.21)), (', "currency": "', 0.0), ("EUR", log(0.16), [("USD", log(0.7)), ("EUR", log(0.16))]), ('"}', 0.0)]
+    tokens = [
+        ('{"total": ', 0.0),
+        ("97", log(0.21)),
+        (', "currency": "', 0.0),
+        ("EUR", log(0.16), [("USD", log(0.7)), ("EUR", log(0.16))]),
+        ('"}', 0.0),
+    ]
     said = told(AIMessage('{"total": 97, "currency": "EUR"}'), tokens)
     assert said["confidence.level"] == "low"
     assert said["confidence.basis"] == "fields"

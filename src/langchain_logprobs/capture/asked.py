@@ -59,6 +59,7 @@ def asked_of(
         choices=choice_count(params),
         class_name=class_name(serialized),
         request=request,
+        stops=_stops(params),
         echoed=echoed,
     )
     if asked.logprobs:
@@ -120,6 +121,12 @@ def class_name(serialized: object) -> str:
     """Return the name of a serialized model's class; empty where it is unknown."""
     path = serialized.get("id") if isinstance(serialized, Mapping) else None
     return str(path[-1]) if isinstance(path, (list, tuple)) and path else ""
+
+
+def _stops(params: Mapping[str, Any]) -> tuple[str, ...]:
+    stop = params.get("stop")
+    stops = [stop] if isinstance(stop, str) else stop if isinstance(stop, (list, tuple)) else ()
+    return tuple(each for each in stops if isinstance(each, str) and each)
 
 
 def _asks_for_echo(params: Mapping[str, Any]) -> bool:

@@ -19,9 +19,9 @@ from langchain_logprobs.confidence.status import lost_flag
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import genai, names
 from langchain_logprobs.telemetry.masking import known_paths
+from langchain_logprobs.telemetry.process import is_suppressed
 from langchain_logprobs.telemetry.roll_up import RollUp
 from langchain_logprobs.telemetry.spans import EndedCall, Kind, Telemetry
-from langchain_logprobs.telemetry.process import is_suppressed
 
 logger = logging.getLogger("langchain_logprobs")
 

@@ -153,6 +153,7 @@ class Asked:
         class_name: The model's class; empty where it is unknown.
         request: The keyword arguments of LangChain's start callback: the request's parameters and options.
         schema: What the answer follows, where a caller says so; None to look in the request.
+        stops: The request's stop strings, at which a server cuts the text off while the tokens go on.
         echoed: The prompt, where the answer repeats it (`echo=True` of completion models); else empty.
         dropped_by: The integration to name to `recover_dropped_logprobs`, where this class has one that is not on.
         drops: On which calls the class drops the logprobs that it receives; None where it keeps them.
@@ -165,6 +166,7 @@ class Asked:
     class_name: str = ""
     request: Mapping[str, Any] = field(default_factory=dict)
     schema: object = None
+    stops: tuple[str, ...] = ()
     echoed: str = ""
     dropped_by: str | None = None
     drops: Drops | None = None

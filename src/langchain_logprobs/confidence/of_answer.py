@@ -9,7 +9,9 @@ from langchain_logprobs.confidence.inputs import Asked, Choice, Received
 from langchain_logprobs.confidence.report import ConfidenceReport, report_on
 from langchain_logprobs.settings import Settings
 
-_ACCEPTED = "an AIMessage, a Generation, an LLMResult, or the dict that with_structured_output(..., include_raw=True) returns"
+_ACCEPTED = (
+    "an AIMessage, a Generation, an LLMResult, or the dict that with_structured_output(..., include_raw=True) returns"
+)
 _CURE = (
     "A parsed answer has lost its logprobs: use with_structured_output(..., include_raw=True), or read the reports "
     "inside `with confidence_of_calls() as calls:`"

@@ -59,7 +59,7 @@ def divide(tokens: Sequence[TokenLogprob], choice: Choice, asked: Asked) -> Part
     """
     text = choice.text
     if not (choice.told or choice.tool_calls or choice.reasoning_text or asked.echoed):
-        alignment = align(tokens, text)
+        alignment = align(tokens, text, stops=asked.stops)
         if alignment.status is AlignmentStatus.EXACT and not any(map(eq, alignment.starts, alignment.ends)):
             start = thinking_end(alignment.text)
             if not start and text is not None:
@@ -82,7 +82,8 @@ class _Division:
         text = alignment.text
         start = thinking_end(text)
         placed = self._placed(alignment)
-        self.reasoning.update(index for index in placed if alignment.ends[index] <= start)
+        if not alignment.failed:
+            self.reasoning.update(index for index in placed if alignment.ends[index] <= start)
         echoed = self.asked.echoed
         if echoed and text.startswith(echoed):
             start = max(start, len(echoed))
@@ -111,11 +112,12 @@ class _Division:
         text = self.choice.text
         if text == "":  # whatever the tokens spell, it is not the answer's text
             self.reasoning |= known - self.tool_call
-            return Alignment(AlignmentStatus.EXACT, "", len(self.tokens), [0] * len(self.tokens), [0] * len(self.tokens))
-        alignment = align_among(self.tokens, text, rest)
+            nowhere = [0] * len(self.tokens)
+            return Alignment(AlignmentStatus.EXACT, "", len(self.tokens), nowhere, nowhere)
+        alignment = align(self.tokens, text, among=rest, stops=self.asked.stops)
         if alignment.failed and known:
             # What was known of some tokens does not go with the text: the text is the better witness.
-            again = align(self.tokens, text)
+            again = align(self.tokens, text, stops=self.asked.stops)
             if not again.failed:
                 self.tool_call.clear()
                 return again
@@ -153,7 +155,8 @@ class _Division:
         return [
             index
             for index in range(len(self.tokens))
-            if alignment.starts[index] < alignment.ends[index] and not (unknown_text and is_special(self.tokens[index]))
+            if alignment.starts[index] < alignment.ends[index]
+            and not (unknown_text and is_special(self.tokens[index].token))
         ]
 
     def _find_reasoning_before(self, answer: list[int]) -> None:
@@ -173,34 +176,20 @@ class _Division:
         if not self.choice.tool_calls:
             return ()
         calls = self.choice.tool_calls
-        reports = tuple(tool_call_confidences(self.tokens, calls, schemas=self.asked.tool_schemas(calls)))
+        first = max(self.reasoning, default=-1) + 1
+        schemas = self.asked.tool_schemas(calls)
+        reports = tuple(tool_call_confidences(self.tokens, calls, schemas=schemas, first_token=first or None))
         placed = set(answer)
         for report in reports:
             if report.token_start is None:
                 continue
             for index in range(report.token_start, report.token_start + report.token_count):
                 # JSON that the answer's text holds as well stays the answer's.
-                if index not in placed and not is_special(self.tokens[index]):
+                if index not in placed and not is_special(self.tokens[index].token):
                     self.tool_call.add(index)
                     self.reasoning.discard(index)
         return reports
 
     def _is_mark(self, index: int) -> bool:
         token = self.tokens[index]
-        return is_special(token) or is_mark(token.token)
-
-
-def align_among(tokens: Sequence[TokenLogprob], text: str | None, among: Sequence[int]) -> Alignment:
-    """Align some of the tokens with a text; the others get empty spans beside their neighbours.
-
-    Args:
-        tokens: All tokens.
-        text: The text; None for what these tokens spell.
-        among: The positions of the tokens that may have a place in it, ascending.
-    """
-    if len(among) == len(tokens):
-        return align(tokens, text)
-    part = align([tokens[index] for index in among], text)
-    if part.failed:
-        return Alignment(part.status, part.text, len(tokens), [], [])
-    return part.spread(among, len(tokens))
+        return is_special(token.token) or is_mark(token.token)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langchain_logprobs.confidence import status as statuses
 from langchain_logprobs.confidence.alignment.align import AlignmentStatus, align
 from langchain_logprobs.confidence.fields.assign import field_confidences
-from langchain_logprobs.confidence.fields.json_scan import is_structured
+from langchain_logprobs.confidence.fields.find_json import is_structured
 from langchain_logprobs.confidence.fields.report import Field, FieldReport
 from langchain_logprobs.confidence.fields.tool_calls import ToolCallReport
 from langchain_logprobs.confidence.inputs import Asked, Choice, Received
 from langchain_logprobs.confidence.measures import Measures, measure
-from langchain_logprobs.confidence.parts import Parts, align_among, divide
+from langchain_logprobs.confidence.parts import Parts, divide
 from langchain_logprobs.confidence.status import StatusName
 from langchain_logprobs.confidence.stretches import Stretch, find_stretches
 from langchain_logprobs.confidence.verdict import NO_VERDICT, Basis, Level, Verdict, Weakest, verdict_on, weakest_of
@@ -151,7 +151,7 @@ class ConfidenceReport:
         """Yield the values of the answer's JSON, or of its tool calls' arguments, that parsers would see."""
         if self.tool_calls:
             for call in self.tool_calls:
-                for field in call.report.leaves:
+                for field in call.fields.leaves:
                     if not field.shadowed:
                         yield Leaf(call.path + field.path, field)
         elif self.fields is not None:
@@ -261,15 +261,15 @@ def _index_in_first(choices: Sequence[ChoiceReport], total: Measures) -> int | N
 def _stretches(choice: ChoiceReport, low_probability: float, limit: int) -> tuple[list[Stretch], int]:
     """Find the stretches of the answer's text and those of its tool calls, which stand in no text of the answer."""
     parts = choice.parts
-    alignment = parts.alignment
-    if len(parts.answer) < len(choice.tokens):
-        alignment = alignment.without(parts.answer)
-    found, count = find_stretches(choice.tokens, alignment, threshold=low_probability, most=limit)
+    among = None if len(parts.answer) == len(choice.tokens) else parts.answer
+    found, count = find_stretches(choice.tokens, parts.alignment, threshold=low_probability, most=limit, among=among)
     if parts.tool_call:
-        spelled = align_among(choice.tokens, None, parts.tool_call)
-        more, more_count = find_stretches(choice.tokens, spelled, threshold=low_probability, most=limit)
-        nowhere = {"start": None, "end": None, "byte_start": None, "byte_end": None}
-        found = sorted([*found, *(stretch._replace(**nowhere) for stretch in more)], key=lambda each: each.token_start)
+        spelled = align(choice.tokens, None, among=parts.tool_call)
+        more, more_count = find_stretches(
+            choice.tokens, spelled, threshold=low_probability, most=limit, among=parts.tool_call
+        )
+        nowhere = [stretch._replace(start=None, end=None, byte_start=None, byte_end=None) for stretch in more]
+        found = sorted([*found, *nowhere], key=lambda each: each.token_start)
         count += more_count
     return found, count
 

@@ -62,8 +62,10 @@ def why_missing(asked: Asked, received: Received) -> str:
     if asked.constructor_ignored:
         return f"{model} does not send its constructor's logprobs flag: use .bind(logprobs=True)"
     streamed = received.first_chunk_time is not None
-    if asked.drops == "always" or (streamed and asked.drops == "streamed") or (
-        received.without_chunks and asked.drops == "without chunks"
+    if (
+        asked.drops == "always"
+        or (streamed and asked.drops == "streamed")
+        or (received.without_chunks and asked.drops == "without chunks")
     ):
         when = "" if asked.drops == "always" else " when it streams"
         if asked.dropped_by is None:
@@ -99,10 +101,8 @@ def _not_all(received: Received, parts: list[Parts]) -> str | None:
     for choice, part in zip(received.choices, parts, strict=True):
         if not choice.reading.tokens:
             continue
-        if part.alignment.status is AlignmentStatus.PARTIAL:
-            return "the tokens spell only a part of the answer"
-        if part.alignment.failed:
-            return "the tokens do not correspond to the answer's text: all of them are measured, and none has a place"
+        if part.alignment.status in (AlignmentStatus.PARTIAL, AlignmentStatus.FAILED):
+            return part.alignment.reason or "the tokens do not correspond to the answer's text"
         if not part.counted and (choice.text or choice.tool_calls):
             what = "the answer is a tool call" if choice.tool_calls else "the answer has a text"
             return f"{what}, and none of the tokens is of it"

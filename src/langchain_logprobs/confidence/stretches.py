@@ -178,8 +178,12 @@ def find_stretches(
     words: bool = True,
     punctuation: bool | None = None,
     pad: int = 0,
+    among: Sequence[int] | None = None,
 ) -> tuple[list[Stretch], int]:
-    """Find the worst stretches, and how many there are in all; see `low_confidence_stretches`."""
+    """Find the worst stretches, and how many there are in all; see `low_confidence_stretches`.
+
+    `among`: the positions of the tokens that can make a stretch; None for all.
+    """
     if not 0.0 < threshold <= 1.0:
         raise ValueError(f"threshold must be above 0 and at most 1, got {threshold!r}")
     for name, value in (("merge_gap", merge_gap), ("pad", pad)):
@@ -191,6 +195,9 @@ def find_stretches(
     low = [
         index for index, logprob in enumerate(logprobs) if logprob is None or not bound <= logprob <= ROUNDING_LOGPROB
     ]
+    if among is not None:
+        allowed = set(among)
+        low = [index for index in low if index in allowed]
     if not low:
         return [], 0
     alignment = text if isinstance(text, Alignment) else align(tokens, text)

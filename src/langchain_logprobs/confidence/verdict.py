@@ -98,7 +98,7 @@ class Weakest(NamedTuple):
     Attributes:
         token: Its text.
         choice: The index of its choice.
-        index: Its position among the tokens of that choice.
+        position: Its position among the tokens of that choice.
         probability: Its probability. Of a censored token the most that it can have been: no more than the least
             probable alternative, and no more than all alternatives leave; None where there are none to tell.
         censored: Whether it has no honest logprob.
@@ -106,7 +106,7 @@ class Weakest(NamedTuple):
 
     token: str
     choice: int
-    index: int
+    position: int
     probability: float | None
     censored: bool
 

@@ -9,14 +9,20 @@ from typing import Any
 
 from langchain_logprobs.confidence.measures import Measures
 from langchain_logprobs.confidence.report import ChoiceReport, ConfidenceReport, Leaf, certainty
-from langchain_logprobs.formats.tokens import FlatAlternatives, TokenLogprob, alternatives_of, logprobs_of, usable_logprob
+from langchain_logprobs.formats.tokens import (
+    FlatAlternatives,
+    TokenLogprob,
+    alternatives_of,
+    logprobs_of,
+    usable_logprob,
+)
 from langchain_logprobs.telemetry import names
 from langchain_logprobs.telemetry.roll_up import RollUp
 
 Pair = tuple[str, Any]
 
 MAX_STRING = 500
-"""Code points of a single string (a token, an alternative, a path, a stretch): a model can write a word of a megabyte."""
+"""Code points of a single string (a token, a path, a stretch): a model can write a word of a megabyte."""
 
 
 def status(report: ConfidenceReport) -> Iterator[Pair]:
@@ -59,7 +65,7 @@ def _weakest(report: ConfidenceReport) -> Iterator[Pair]:
     assert weakest is not None
     yield names.MIN_PROBABILITY, weakest.probability
     yield names.MIN_CENSORED, weakest.censored or None
-    yield names.MIN_INDEX, weakest.index if weakest.choice == 0 else None
+    yield names.MIN_INDEX, weakest.position if weakest.choice == 0 else None
     yield names.MIN_TOKEN, weakest.token[:MAX_STRING]
 
 
@@ -101,7 +107,7 @@ def fields(report: ConfidenceReport, limit: int) -> Iterator[Pair]:
 def field_status(report: ConfidenceReport) -> str | None:
     """Return what became of the search for fields; None where the answer is not structured."""
     if report.tool_calls:
-        found = (str(call.report.status) for call in report.tool_calls)
+        found = (str(call.fields.status) for call in report.tool_calls)
         return next((each for each in found if each != "ok"), "ok")
     return None if report.fields is None else str(report.fields.status)
 
@@ -116,7 +122,8 @@ def least_certain(leaves: Sequence[Leaf], count: int) -> list[Leaf]:
 
 def confidence_or_bound(leaf: Leaf) -> float:
     """Return a value's confidence; of one with a censored token the most that it can be."""
-    return _or(leaf.field.confidence, _or(leaf.field.confidence_bound, 1.0))
+    bound: float = _or(leaf.field.confidence, _or(leaf.field.confidence_bound, 1.0))
+    return bound
 
 
 def _or(value: Any, other: Any) -> Any:

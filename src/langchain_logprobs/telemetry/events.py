@@ -38,7 +38,7 @@ def chunk_events(chunks: Chunks, limit: int, tokens: Sequence[str], values: Sequ
 
     Args:
         chunks: The chunks, in order.
-        limit: How many events at the most; over it, the chunks share `CHUNK_GROUPS` events, or `limit` if that is less.
+        limit: How many events at the most; over it, neighbours share one, which makes at most `CHUNK_GROUPS`.
         tokens: The answer's tokens.
         values: Their logprobs (nats), for events that carry their own; None where the span's arrays have to do.
     """
@@ -75,23 +75,28 @@ def evaluation_event(report: ConfidenceReport, passage: Passage, time: int) -> E
         names.EVALUATION_NAME: "token_confidence",
         names.EVALUATION_SCORE: 0.0 if verdict.score is None else verdict.score,
         names.EVALUATION_LABEL: verdict.level,
-        names.EVALUATION_EXPLANATION: ("unsure of " + "; ".join(passage.labels)) if passage.places else "sure throughout",
+        names.EVALUATION_EXPLANATION: ("unsure of " + "; ".join(passage.labels))
+        if passage.places
+        else "sure throughout",
     }
     return Event(names.EVALUATION_EVENT, time, recorded)
 
 
-def stretch_events(stretches: Sequence[Stretch], chunks: Chunks, end_time: int, floor: float) -> Iterator[Event]:
+def stretch_events(
+    stretches: Sequence[Stretch], tokens: Sequence[str], chunks: Chunks, end_time: int, floor: float
+) -> Iterator[Event]:
     """Yield one event for each low-confidence stretch, at the arrival of its first token.
 
     Args:
         stretches: The stretches.
+        tokens: The answer's tokens.
         chunks: When the tokens arrived.
         end_time: The time for tokens that came in no chunk (nanoseconds since the epoch).
         floor: What is recorded for a logprob that is no honest number (nats).
     """
     for stretch in stretches:
         recorded: dict[str, Any] = {
-            names.ABOUT: about(stretch),
+            names.ABOUT: about(stretch, tokens[stretch.min_index]),
             names.TEXT: stretch.text[:MAX_STRING],
             names.TEXT_START: stretch.start,
             names.TEXT_END: stretch.end,

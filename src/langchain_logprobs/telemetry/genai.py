@@ -5,10 +5,9 @@ Read from what LangChain hands to the callbacks; anything that is missing there 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from langchain_logprobs.telemetry import names
 
@@ -75,11 +74,15 @@ def request_attributes(params: Mapping[str, Any], metadata: Mapping[str, Any]) -
     yield from conversation_attributes(metadata)
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Tell whether a value is a number that a span can carry: finite, and in 64 bits where it is an integer."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
-    return math.isfinite(value) if isinstance(value, float) else -(2**63) <= value < 2**63
+    return math.isfinite(value) if isinstance(value, float) else _fits(value)
+
+
+def _fits(value: int) -> bool:
+    return not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def conversation_attributes(metadata: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -157,7 +160,7 @@ def _add_usage(usage_metadata: Any, usage: dict[str, int]) -> None:
         (details_out, "reasoning", "reasoning.output_tokens"),
     ):
         value = source.get(key) if isinstance(source, Mapping) else None
-        if isinstance(value, int) and is_number(value) and (value or source is usage_metadata):
+        if isinstance(value, int) and _fits(value) and (value or source is usage_metadata):
             # A provider reports the usage of all choices together, and LangChain copies it to each of them.
             usage[name] = max(usage.get(name, 0), value)
 
@@ -170,5 +173,5 @@ def _read_token_usage(infos: Sequence[Any], usage: dict[str, int]) -> None:
         (("completion_tokens", "output_tokens"), "output_tokens"),
     ):
         value = _first([tokens], keys)
-        if isinstance(value, int) and is_number(value):
+        if isinstance(value, int) and _fits(value):
             usage[name] = value

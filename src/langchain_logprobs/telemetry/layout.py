@@ -34,12 +34,13 @@ from langchain_logprobs.telemetry.events import (
 from langchain_logprobs.telemetry.sentences import Passage
 
 FEWEST_STRETCHES = 8
+FEWEST_CHUNK_EVENTS = 8
 """So many are kept whatever the size of the arrays."""
 
 CONTESTED = 0.9
 """Below it the alternatives of a token are worth recording: something else had a tenth or more."""
 
-_SUMMARY_BYTES = 2_600  # the resource, the span itself, its GenAI attributes and the measures
+_SUMMARY_BYTES = 3_600  # the resource, the span itself, its GenAI attributes, the measures and the least of messages
 _FIELD_BYTES = 80
 _CHUNK_EVENT_BYTES = 125
 _STRETCH_EVENT_BYTES = 520
@@ -57,11 +58,13 @@ class Layout(NamedTuple):
         arrays: Span attributes.
         span_events: Events for the span.
         log_events: The same events for log records, which no budget of the span's binds.
+        room: How many bytes of `Settings.detail_bytes` are left.
     """
 
     arrays: dict[str, Any]
     span_events: list[Event]
     log_events: list[Event]
+    room: int
 
 
 def lay_out(
@@ -104,6 +107,7 @@ class _Layout:
         if evaluation is not None:
             self.choices.append(evaluation)
         self.on_span = settings.events in ("span", "both")
+        self.detail_bytes = min(settings.detail_bytes, settings.span_bytes)
         self.spent = _SUMMARY_BYTES + len(passage.line().encode("utf-8", "replace"))
 
     def layout(self) -> Layout:
@@ -118,18 +122,21 @@ class _Layout:
             arrays[names.CENSORED_POSITIONS] = [index for index in self.censored if index < recorded]
         if recorded < len(self.values):
             arrays[names.TOKENS_RECORDED] = recorded
-        chunk_limit = self._chunk_limit()
         others = self._alternatives(recorded)
         arrays.update(attributes.alternatives(others, settings.censored_floor))
+        chunk_limit = self._chunk_limit()
         arrays.update(self._arrivals())
         # A short answer has each chunk's tokens on its event too. For a long one the arrays, which the event points
         # into, have to do: repeating them would double the span.
-        repeat = self.spent + array_bytes <= settings.detail_bytes
+        repeat = self.spent + array_bytes <= self.detail_bytes
+        if repeat and chunk_limit:
+            self.spent += array_bytes
         on_log = settings.events in ("log", "both")
         return Layout(
             arrays,
             self._events(chunk_limit, stretch_limit, repeat) if self.on_span else [],
             self._events(settings.max_chunk_events, settings.max_stretches, True) if on_log else [],
+            self.detail_bytes - self.spent,
         )
 
     def _stretches(self, array_bytes: int) -> int:
@@ -137,7 +144,7 @@ class _Layout:
         if not self.on_span:
             return 0
         self.spent += _CHOICE_EVENT_BYTES * (len(self.choices) - 1) + _EVALUATION_EVENT_BYTES
-        affordable = (self.settings.detail_bytes - self.spent - array_bytes) // _STRETCH_EVENT_BYTES
+        affordable = (self.detail_bytes - self.spent - array_bytes) // _STRETCH_EVENT_BYTES
         limit = min(len(self.report.stretches), max(FEWEST_STRETCHES, affordable))
         self.spent += _STRETCH_EVENT_BYTES * limit
         return limit
@@ -146,10 +153,12 @@ class _Layout:
         """Return how many chunk events the span has: one a chunk, or some groups where that is too much."""
         if not self.on_span or not self.chunks:
             return 0
-        wanted = min(self.settings.max_chunk_events, len(self.chunks))
-        groups = min(CHUNK_GROUPS, wanted)
-        affordable = (self.settings.detail_bytes - self.spent) // _CHUNK_EVENT_BYTES
-        limit = wanted if wanted == len(self.chunks) and wanted <= affordable else max(1, min(groups, affordable))
+        most, count = self.settings.max_chunk_events, len(self.chunks)
+        affordable = (self.detail_bytes - self.spent) // _CHUNK_EVENT_BYTES
+        if count <= most and count <= affordable:
+            limit = count
+        else:
+            limit = min(most, count, max(FEWEST_CHUNK_EVENTS, min(CHUNK_GROUPS, affordable)))
         self.spent += _CHUNK_EVENT_BYTES * limit
         return limit
 
@@ -161,7 +170,7 @@ class _Layout:
         plain = self.chunks.starts == list(range(count))
         size = _INT_BYTES if plain else 2 * _INT_BYTES
         step = 1
-        while size * (count // step) > max(self.settings.detail_bytes - self.spent, size * CHUNK_GROUPS):
+        while size * (count // step) > max(self.detail_bytes - self.spent, size * CHUNK_GROUPS):
             step *= 2
             size = 2 * _INT_BYTES
         self.spent += size * (count // step)
@@ -175,7 +184,7 @@ class _Layout:
         stretches = worst_stretches(self.report.stretches, stretch_limit)
         return [
             *chunk_events(self.chunks, chunk_limit, self.tokens, self.values if repeat else None),
-            *stretch_events(stretches, self.chunks, self.end_time, self.settings.censored_floor),
+            *stretch_events(stretches, self.tokens, self.chunks, self.end_time, self.settings.censored_floor),
             *self.choices,
         ]
 
@@ -200,7 +209,7 @@ class _Layout:
         if settings.alternatives == "none":
             return flatten_alternatives(tokens, ())
         below = CONTESTED
-        limit = min(settings.detail_bytes, settings.span_bytes)
+        limit = self.detail_bytes
         if settings.alternatives == "all":
             everything = flatten_alternatives(tokens, range(recorded))
             limit = settings.span_bytes

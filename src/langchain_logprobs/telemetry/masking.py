@@ -22,8 +22,8 @@ def known_paths(report: ConfidenceReport, asked: Asked) -> dict[str, str]:
         schemas = asked.tool_schemas([{"name": call.name} for call in report.tool_calls])
         for call in report.tool_calls:
             known = call.name in schemas
-            above = join("tool_calls", str(call.index), call.name if known else HIDDEN)
-            _add(shown, call.report, SchemaNode.of(schemas.get(call.name)), call.path, above)
+            above = join(["tool_calls", call.index, call.name if known else HIDDEN])
+            _add(shown, call.fields, SchemaNode.of(schemas.get(call.name)), call.path, above)
     elif report.fields is not None:
         _add(shown, report.fields, SchemaNode.of(asked.answer_schema()), "", "")
     return shown
@@ -35,7 +35,7 @@ def _add(shown: dict[str, str], fields: FieldReport, root: SchemaNode | None, pr
         node, path, masked = root, "", []
         for part in split(leaf.path):
             index = path in arrays
+            masked.append(part if index or (node is not None and node.names(part)) else HIDDEN)
             node = node.child(int(part) if index else part) if node is not None else None
-            masked.append(part if index or node is not None else HIDDEN)
-            path = path + join(part)
-        shown[(prefix + leaf.path)[:MAX_STRING]] = above + join(*masked)
+            path += join([part])
+        shown[(prefix + leaf.path)[:MAX_STRING]] = above + join(masked)

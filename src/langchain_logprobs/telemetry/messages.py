@@ -27,23 +27,45 @@ def input_messages(messages: Sequence[Any]) -> str:
     return _json([_message(message) for message in messages])
 
 
-def output_messages(report: ConfidenceReport, generations: Sequence[Any], passage: Passage) -> str:
+FEWEST_MESSAGE_BYTES = 600
+"""So much of an answer is shown whatever the size of its span."""
+
+
+def output_messages(
+    report: ConfidenceReport, generations: Sequence[Any], passage: Passage, room: int | None = None
+) -> str:
     """Return the answers of a call; where the first is unsure, a part of its own says of what.
 
     Args:
         report: The report on the call.
         generations: Its answers, as LangChain's Generations.
         passage: The text of the first with its unsure places.
+        room: How many bytes the texts of the answers may take together; None for any. What is over is cut off.
     """
     messages = []
     for index, generation in enumerate(generations):
         message = _message(getattr(generation, "message", None), text_of(generation) or "")
         message["role"] = "assistant"
         message["finish_reason"] = _finish_reason(generation)
+        if room is not None:
+            room = _cut(message["parts"], room)
         if index == 0 and passage.places:
             message["parts"].append(_confidence_part(report, passage))
         messages.append(message)
     return _json(messages)
+
+
+def _cut(parts: list[dict[str, Any]], room: int) -> int:
+    """Cut the texts of a message to what there is room for (bytes, roughly); return what is left."""
+    for part in parts:
+        content = part.get("content")
+        if isinstance(content, str):
+            size = len(content.encode("utf-8", "replace"))
+            if size > room:
+                kept = content.encode("utf-8", "replace")[: max(0, room)].decode("utf-8", "ignore")
+                part["content"] = f"{kept} …"
+            room -= size
+    return room
 
 
 def _confidence_part(report: ConfidenceReport, passage: Passage) -> dict[str, Any]:

@@ -90,7 +90,10 @@ OUTSIDE_COUNT = _define(
     "tokens that are neither answer, tool call nor reasoning (end mark, stripped fences, echoed prompt): in no measure",
 )
 OUTSIDE_RANGES = _define(
-    "logprobs.token.outside_ranges", "int[]", _CALL, "where they stand in the arrays: first, behind the last, first, ..."
+    "logprobs.token.outside_ranges",
+    "int[]",
+    _CALL,
+    "where they stand in the arrays: first, behind the last, first, ...",
 )
 TOOL_CALL_RANGES = _define(
     "logprobs.token.tool_call_ranges", "int[]", _CALL, "likewise, the tokens of tool calls, which the measures cover"
@@ -120,18 +123,29 @@ BASIS = _define(
     "what the level is taken from: `answer`, the score, or `fields`, the least certain value of a structured answer",
 )
 MIN_PROBABILITY = _define(
-    "logprobs.min.probability", "double", _CALL, "probability of the weakest token; of a censored one, the most it can be"
+    "logprobs.min.probability",
+    "double",
+    _CALL,
+    "probability of the weakest token; of a censored one, the most it can be",
 )
 MIN_CENSORED = _define(
-    "logprobs.min.censored", "boolean", _CALL, "true where the weakest token has no honest logprob: weaker than any other"
+    "logprobs.min.censored",
+    "boolean",
+    _CALL,
+    "true where the weakest token has no honest logprob: weaker than any other",
 )
 MIN_TOKEN = _define("logprobs.min.token", "string", _CALL, "its text", text=True)
 MIN_INDEX = _define("logprobs.min.index", "int", _CALL, "its index in the arrays, where it is in choice 0")
 LOW_RATIO = _define("logprobs.low_confidence.ratio", "double", _CALL, "share of the scored tokens under the threshold")
 LOW_COUNT = _define("logprobs.low_confidence.count", "int", _CALL, "scored tokens under the threshold")
-STRETCH_COUNT = _define("logprobs.low_confidence.stretch_count", "int", _CALL, "low-confidence stretches, of all choices")
+STRETCH_COUNT = _define(
+    "logprobs.low_confidence.stretch_count", "int", _CALL, "low-confidence stretches, of all choices"
+)
 DETECTED = _define(
-    "logprobs.low_confidence.detected", "boolean", _CALL, "whether there is a low-confidence stretch or a censored token, for search"
+    "logprobs.low_confidence.detected",
+    "boolean",
+    _CALL,
+    "whether there is a low-confidence stretch or a censored token, for search",
 )
 ENTROPY_MEAN = _define("logprobs.entropy.mean", "double", _CALL, "mean truncated token entropy, in nats")
 ENTROPY_MAX = _define("logprobs.entropy.max", "double", _CALL, "largest truncated token entropy, in nats")
@@ -159,7 +173,10 @@ REASONING_COUNT = _define(
     "logprobs.reasoning.token.count", "int", _CALL, "scored tokens of the reasoning, which no other measure covers"
 )
 REASONING_RANGES = _define(
-    "logprobs.reasoning.ranges", "int[]", _CALL, "where they stand in the arrays, if they do: first, behind the last, ..."
+    "logprobs.reasoning.ranges",
+    "int[]",
+    _CALL,
+    "where they stand in the arrays, if they do: first, behind the last, ...",
 )
 REASONING_CONFIDENCE = _define("logprobs.reasoning.score", "double", _CALL, "exp(mean) of the reasoning")
 REASONING_MEAN = _define("logprobs.reasoning.mean", "double", _CALL, "mean logprob of the reasoning text, in nats")
@@ -171,7 +188,7 @@ FIELD_CENSORED = _define(
     "logprobs.fields.censored",
     "int[]",
     _CALL,
-    "indexes of the values with a censored token: their confidence is the most that it can be, 1 where nothing bounds it",
+    "indexes of the values with a censored token: their confidence is the most it can be, 1 where nothing bounds it",
 )
 FIELD_MIN_CONFIDENCE = _define(
     "logprobs.fields.min_confidence", "double", _CALL, "the least of these confidences, for search"
@@ -209,10 +226,16 @@ ANSWER = _define(
 )
 PAGE = _define("logprobs.page", "string", _CALL, "a link to the heat map of this span (Settings.page_url)")
 CHUNK_STARTS = _define(
-    "logprobs.chunk.starts", "int[]", _CALL, "index of the first token that each chunk brought; absent where it is 0, 1, 2, ..."
+    "logprobs.chunk.starts",
+    "int[]",
+    _CALL,
+    "index of the first token that each chunk brought; absent where it is 0, 1, 2, ...",
 )
 CHUNK_OFFSETS = _define(
-    "logprobs.chunk.offsets_us", "int[]", _CALL, "its arrival after the span's start, in microseconds, at the same index"
+    "logprobs.chunk.offsets_us",
+    "int[]",
+    _CALL,
+    "its arrival after the span's start, in microseconds, at the same index",
 )
 TIME_TO_FIRST_TOKEN = _define(
     "logprobs.time_to_first_token", "double", _CALL, "seconds until the first chunk that brought a token"
@@ -222,7 +245,10 @@ CACHED = _define("logprobs.cached", "boolean", _CALL, "true where LangChain took
 # On the spans above a model call.
 _ANCESTOR = "ancestor"
 CALL_COUNT = _define(
-    "logprobs.llm_call.count", "int", _ANCESTOR, "model calls with logprobs below this span whose answers were used"
+    "logprobs.llm_call.count",
+    "int",
+    _ANCESTOR,
+    "model calls below this span whose answers were used, with and without logprobs",
 )
 DISCARDED_COUNT = _define(
     "logprobs.discarded.llm_call.count",
@@ -233,7 +259,10 @@ DISCARDED_COUNT = _define(
 MIN_SPAN_ID = _define("logprobs.min.span_id", "string", _ANCESTOR, "span id (hex) of the call with the weakest token")
 WORST_SPAN_ID = _define("logprobs.worst.span_id", "string", _ANCESTOR, "span id (hex) of the call that made the level")
 WORST_CONFIDENCE = _define(
-    "logprobs.worst.confidence", "double", _ANCESTOR, "the number behind that call's level: its score or its least field"
+    "logprobs.worst.confidence",
+    "double",
+    _ANCESTOR,
+    "the number behind that call's level: its score or its least field",
 )
 _again(
     _ANCESTOR,

@@ -19,7 +19,7 @@ class RollUp:
     answers, and they are only counted as discarded; where it failed too, nothing replaced them, and they count.
 
     Attributes:
-        calls: Model calls with logprobs.
+        calls: Model calls, with and without logprobs.
         discarded: Model calls of steps that failed and were replaced.
         token_count: Scored tokens; those of cached answers are not counted again.
         scored_count: Scored tokens that the mean is over.
@@ -50,9 +50,7 @@ class RollUp:
 
     @classmethod
     def of(cls, report: ConfidenceReport, span_id: str | None) -> RollUp:
-        """Return the roll-up of one ended model call; an empty one where it has no logprobs."""
-        if not report.has_tokens:
-            return cls()
+        """Return the roll-up of one ended model call."""
         total = report.measures
         return cls(
             calls=1,

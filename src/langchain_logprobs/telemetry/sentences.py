@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from langchain_logprobs.confidence.report import ConfidenceReport, Leaf
 from langchain_logprobs.confidence.stretches import Stretch
-from langchain_logprobs.formats.tokens import Alternative, TokenLogprob, usable_logprob
+from langchain_logprobs.formats.tokens import Alternative, usable_logprob
 
 MAX_ANSWER = 1_000
 """Code points of `logprobs.answer`: some backends cut every string at 2,048 bytes."""
@@ -103,9 +103,9 @@ def passage_of(report: ConfidenceReport) -> Passage:
     return Passage(text[start:], [place._replace(start=place.start - start, end=place.end - start) for place in places])
 
 
-def about(stretch: Stretch) -> str:
-    """Return a stretch in a line."""
-    others = [other for other in _ranked(stretch.alternatives) if other[0].strip() != stretch.text.strip()][:3]
+def about(stretch: Stretch, token: str) -> str:
+    """Return a stretch in a line; `token` is its weakest token, whose alternatives are told."""
+    others = _others(stretch.alternatives, token)[:3]
     nearly = "".join(f", nearly {_short(text)} {decimal(mass)}" for text, mass in others[:1])
     more = "".join(f", {_short(text)} {decimal(mass)}" for text, mass in others[1:])
     probability = None if stretch.censored_count else stretch.min_probability
@@ -127,8 +127,14 @@ def _of_tokens(report: ConfidenceReport) -> list[Place]:
     alignment = parts.alignment
     if alignment.failed:
         return []
-    found = [_of_stretch(stretch) for stretch in report.stretches if stretch.start is not None]
-    taken = {index for each in report.stretches for index in range(each.token_start, each.token_start + each.token_count)}
+    found = [
+        _of_stretch(stretch, report.tokens[stretch.min_index].token)
+        for stretch in report.stretches
+        if stretch.start is not None
+    ]
+    taken = {
+        index for each in report.stretches for index in range(each.token_start, each.token_start + each.token_count)
+    }
     for index in parts.answer:
         logprob = usable_logprob(report.tokens[index].logprob)
         if index in taken or logprob is None:
@@ -137,7 +143,7 @@ def _of_tokens(report: ConfidenceReport) -> list[Place]:
         if probability >= 1.0 - _CLOSE:
             continue
         token = report.tokens[index]
-        others = [other for other in _ranked(token.alternatives) if other[0] != token.token]
+        others = _others(token.alternatives, token.token)
         if probability < _UNSURE_TOKEN or (others and probability - others[0][1] < _CLOSE):
             start, end = _trimmed(alignment.text, alignment.starts[index], alignment.ends[index])
             if start < end:
@@ -146,9 +152,9 @@ def _of_tokens(report: ConfidenceReport) -> list[Place]:
     return _apart(found)
 
 
-def _of_stretch(stretch: Stretch) -> Place:
+def _of_stretch(stretch: Stretch, token: str) -> Place:
     rank = -1.0 if stretch.censored_count or stretch.min_probability is None else stretch.min_probability
-    others = [other for other in _ranked(stretch.alternatives) if other[0].strip() != stretch.text.strip()]
+    others = _others(stretch.alternatives, token)
     label = _label(stretch.text, None if rank < 0 else rank, others)
     return Place(stretch.start or 0, stretch.end or 0, label, rank)
 
@@ -167,7 +173,7 @@ def _field_places(report: ConfidenceReport, leaves: Sequence[Leaf]) -> list[Plac
             others = [(json.dumps(field.runner_up.value, ensure_ascii=False), field.runner_up.probability)]
         elif field.min_index is not None:
             token = report.tokens[field.min_index]
-            others = [other for other in _ranked(token.alternatives) if other[0] != token.token]
+            others = _others(token.alternatives, token.token)
         text = json.dumps(field.value, ensure_ascii=False)
         rank = -1.0 if field.confidence is None else field.confidence
         places.append(Place(field.start, field.end, _label(text, field.confidence, others), rank))
@@ -182,7 +188,7 @@ def _of_tool_calls(report: ConfidenceReport) -> Passage:
         shown = f"{call.name}({call.text or '…'})"
         if call.text is not None:
             offset = length + len(call.name) + 1
-            inner = _field_places(report, [Leaf(field.path, field) for field in call.report.leaves])
+            inner = _field_places(report, [Leaf(field.path, field) for field in call.fields.leaves])
             places += [place._replace(start=place.start + offset, end=place.end + offset) for place in inner]
         texts.append(shown)
         length += len(shown) + 1
@@ -210,9 +216,9 @@ def _short(text: str) -> str:
     return text if len(text) <= _MAX_LABEL else f"{text[:_MAX_LABEL]}…"
 
 
-def _ranked(alternatives: Sequence[Alternative]) -> list[tuple[str, float]]:
-    """The alternatives with an honest logprob and their probabilities, the best first."""
-    known = [(other.token, usable_logprob(other.logprob)) for other in alternatives]
+def _others(alternatives: Sequence[Alternative], token: str) -> list[tuple[str, float]]:
+    """What else could have stood in the place of a token, with its probability, the best first."""
+    known = [(other.token, usable_logprob(other.logprob)) for other in alternatives if other.token != token]
     return sorted(
         [(text, math.exp(logprob)) for text, logprob in known if logprob is not None], key=lambda each: -each[1]
     )

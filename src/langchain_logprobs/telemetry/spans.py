@@ -19,8 +19,8 @@ from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import attributes, names
 from langchain_logprobs.telemetry.events import Event
 from langchain_logprobs.telemetry.gate import Gate, clean
-from langchain_logprobs.telemetry.layout import lay_out
-from langchain_logprobs.telemetry.messages import output_messages
+from langchain_logprobs.telemetry.layout import Layout, lay_out
+from langchain_logprobs.telemetry.messages import FEWEST_MESSAGE_BYTES, output_messages
 from langchain_logprobs.telemetry.metrics import Metrics
 from langchain_logprobs.telemetry.roll_up import RollUp
 from langchain_logprobs.telemetry.sentences import Passage, passage_of
@@ -142,6 +142,9 @@ class Telemetry:
         if not span.is_recording():
             return
         passage = passage_of(report) if settings.capture_text else Passage("", [])
+        layout = None
+        if report.has_tokens:
+            layout = lay_out(report, passage, call.chunks, call.start_time, call.end_time, settings)
         summary = attributes.present(
             pair
             for pairs in (
@@ -150,28 +153,30 @@ class Telemetry:
                 attributes.summary(report),
                 attributes.reasoning(report),
                 attributes.fields(report, settings.max_fields),
-                self._texts(call, passage),
+                self._texts(call, passage, layout),
             )
             for pair in pairs
         )
         paths = call.known_paths() if not settings.capture_text else None
         span.set_attributes(self._gate(summary, paths))
-        if report.has_tokens:
-            layout = lay_out(report, passage, call.chunks, call.start_time, call.end_time, settings)
+        if layout is not None:
             span.set_attributes(self._gate(layout.arrays))
             for event in layout.span_events:
                 span.add_event(event.name, self._gate(event.attributes), event.time)
             for event in layout.log_events:
                 self._emit(event, context)
 
-    def _texts(self, call: EndedCall, passage: Passage) -> Iterator[tuple[str, Any]]:
+    def _texts(self, call: EndedCall, passage: Passage, layout: Layout | None) -> Iterator[tuple[str, Any]]:
         """Yield what a person reads: the answer, as messages and with its unsure places."""
-        if not self._settings.capture_text:
+        settings = self._settings
+        if not settings.capture_text:
             return
         if call.report.has_tokens:
             yield names.ANSWER, passage.line()
         if call.generations:
-            yield names.OUTPUT_MESSAGES, output_messages(call.report, call.generations, passage)
+            # A long answer stands in the arrays already; repeated whole it would make the span a quarter larger.
+            room = None if settings.capture_messages or layout is None else max(layout.room, FEWEST_MESSAGE_BYTES)
+            yield names.OUTPUT_MESSAGES, output_messages(call.report, call.generations, passage, room)
 
     def _emit(self, event: Event, context: Context) -> None:
         assert self._logger is not None
