@@ -34,7 +34,7 @@ WRONG_TEXTS = {
     "max_fields": "-1",
     "detail_bytes": "46k",
     "span_bytes": "9" * 400,
-    "max_open_runs": "0",
+    "max_open_calls": "0",
     "max_run_seconds": "inf",
     "max_chunks": "1e99",
 }

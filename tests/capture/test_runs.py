@@ -23,7 +23,7 @@ from langchain_core.callbacks import CallbackManager
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableLambda
-from langchain_logprobs.confidence.calls import Call
+from langchain_logprobs.capture.lifecycle import Call
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import StatusCode
 
@@ -170,12 +170,12 @@ def test_a_run_that_never_ends_is_closed_by_age_without_any_other_run() -> None:
 
 
 def test_a_run_that_never_ends_is_closed_by_the_next_one_when_too_many_are_open() -> None:
-    traced = Traced(Settings(max_open_runs=3))
+    traced = Traced(Settings(max_open_calls=3))
     run_ids = [uuid4() for _ in range(5)]
     for run_id in run_ids:
         start(traced, run_id)
     assert traced.handler.open_runs == 3
-    assert all("max_open_runs" in span.attributes["logprobs.status.reason"] for span in traced.spans)
+    assert all("max_open_calls" in span.attributes["logprobs.status.reason"] for span in traced.spans)
     assert len(traced.spans) == 2
     traced.handler.close()
     assert (traced.handler.open_runs, len(traced.spans)) == (0, 5)
