@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from langchain_logprobs.confidence.measures import measure
 from langchain_logprobs.confidence.status import mention_lost_flag, why_missing
 from langchain_logprobs.confidence.stretches import find_stretches
 from langchain_logprobs.confidence.structured import is_structured, structure
-from langchain_logprobs.formats.tokens import TokenLogprob, texts_of
+from langchain_logprobs.formats.tokens import Tokens
 from langchain_logprobs.settings import Settings
 
 logger = logging.getLogger("langchain_logprobs")
@@ -61,7 +61,7 @@ def find(
         abandoned: Why it was ended for it; None where it ended by itself.
     """
     first = captured.choices[0].reading
-    choices: list[Sequence[TokenLogprob]] = [choice.reading.tokens for choice in captured.choices]
+    choices = [choice.reading.tokens for choice in captured.choices]
     alignments = [align(choice.reading.tokens, choice.text) for choice in captured.choices]
     measured = measure_choices(choices, alignments, settings.low_probability)
     lost = captured.lost
@@ -100,11 +100,11 @@ def find(
     )
 
 
-def _spell_a_part(tokens: Sequence[TokenLogprob], alignment: Alignment) -> bool:
+def _spell_a_part(tokens: Tokens, alignment: Alignment) -> bool:
     """Tell whether tokens are missing: what is there lies inside the answer's text, once or several times."""
     if alignment.status not in (AlignmentStatus.PARTIAL, AlignmentStatus.FAILED):
         return False
-    joined = "".join(texts_of(tokens)).strip()
+    joined = "".join(tokens.texts).strip()
     return bool(joined) and joined in alignment.text
 
 

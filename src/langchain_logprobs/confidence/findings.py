@@ -12,7 +12,7 @@ from langchain_logprobs.confidence.alignment.align import Alignment
 from langchain_logprobs.confidence.measures import Measures, measure
 from langchain_logprobs.confidence.stretches import Stretch
 from langchain_logprobs.confidence.structured import Structure
-from langchain_logprobs.formats.tokens import TokenLogprob
+from langchain_logprobs.formats.tokens import Tokens
 
 Status = Literal["recorded", "partial", "missing", "not_requested"]
 Level = Literal["high", "medium", "low"]
@@ -46,7 +46,7 @@ class Findings:
     status: Status
     reason: str | None
     source: str | None
-    choices: list[Sequence[TokenLogprob]]
+    choices: list[Tokens]
     measures: list[Measures]
     total: Measures
     weakest_token: str | None
@@ -58,7 +58,7 @@ class Findings:
     reasoning: Measures | None = None
 
     @property
-    def tokens(self) -> Sequence[TokenLogprob]:
+    def tokens(self) -> Tokens:
         """The tokens of choice 0, the ones that the arrays hold."""
         return self.choices[0]
 
@@ -119,20 +119,18 @@ class Measured(NamedTuple):
     outside_count: int
 
 
-def measure_choices(
-    choices: Sequence[Sequence[TokenLogprob]], alignments: Sequence[Alignment], low_probability: float
-) -> Measured:
+def measure_choices(choices: Sequence[Tokens], alignments: Sequence[Alignment], low_probability: float) -> Measured:
     """Measure each choice, and all of them together, over the tokens that lie inside the answer's text.
 
     Where the tokens could not be aligned with the text, all of them count.
     """
-    scored: list[Sequence[TokenLogprob]] = []
+    scored: list[Tokens] = []
     each: list[Measures] = []
     for tokens, alignment in zip(choices, alignments, strict=True):
         inside = None
         if any(map(eq, alignment.starts, alignment.ends)):  # a token without a place has an empty span
             inside = [index for index in range(len(tokens)) if alignment.starts[index] < alignment.ends[index]]
-        part = tokens if inside is None else [tokens[index] for index in inside]
+        part = tokens if inside is None else tokens.select(inside)
         measures = measure(part, low_probability=low_probability)
         if inside is not None and measures.min_index is not None:
             measures = replace(measures, min_index=inside[measures.min_index])
@@ -140,12 +138,15 @@ def measure_choices(
         each.append(measures)
     total = each[0]
     if len(each) > 1:
-        total = measure([token for part in scored for token in part], low_probability=low_probability)
+        together = Tokens()
+        for part in scored:
+            together.extend(part)
+        total = measure(together, low_probability=low_probability)
     weakest = None
     if total.min_logprob is not None:
         choice = next(index for index, one in enumerate(each) if one.min_logprob == total.min_logprob)
         position = each[choice].min_index
-        weakest = None if position is None else choices[choice][position].token
+        weakest = None if position is None else choices[choice].texts[position]
         total = replace(total, min_index=position if choice == 0 else None)
     outside = sum(len(tokens) for tokens in choices) - sum(len(part) for part in scored)
     return Measured(each, total, weakest, outside)

@@ -10,14 +10,7 @@ from typing import Any
 from langchain_logprobs.confidence.findings import Findings, RollUp
 from langchain_logprobs.confidence.measures import Measures
 from langchain_logprobs.confidence.structured import Structure, least_certain
-from langchain_logprobs.formats.tokens import (
-    ROUNDING_LOGPROB,
-    SENTINEL_LOGPROB,
-    FlatAlternatives,
-    TokenLogprob,
-    logprobs_of,
-    usable_logprob,
-)
+from langchain_logprobs.formats.tokens import FlatAlternatives, Tokens
 from langchain_logprobs.telemetry import names
 
 Pair = tuple[str, Any]
@@ -102,14 +95,14 @@ def fields(structure: Structure | None, most: int, *, capture_text: bool) -> Ite
         yield names.FIELD_RUNNER_UP_PROBABILITIES, [row.runner_up_probability for row in rows]
 
 
-def choice(index: int, tokens: Sequence[TokenLogprob], measures: Measures, *, capture_text: bool) -> Iterator[Pair]:
+def choice(index: int, tokens: Tokens, measures: Measures, *, capture_text: bool) -> Iterator[Pair]:
     """Yield the measures of one of several choices."""
     yield names.CHOICE_INDEX, index
     yield from _measures(measures)
     yield names.MIN_PROBABILITY, measures.min_probability
     yield names.MIN_INDEX, measures.min_index
     if capture_text and measures.min_index is not None:
-        yield names.MIN_TOKEN, clean(tokens[measures.min_index].token)
+        yield names.MIN_TOKEN, clean(tokens.texts[measures.min_index])
 
 
 def _measures(measures: Measures) -> Iterator[Pair]:
@@ -121,19 +114,16 @@ def _measures(measures: Measures) -> Iterator[Pair]:
     yield names.CONFIDENCE, measures.confidence
 
 
-def values(raw: Sequence[float | None], floor: float) -> tuple[list[float], list[int]]:
-    """Return logprobs as they are recorded, and the positions of the censored ones, where the floor stands."""
-    known = [logprob for logprob in raw if logprob is not None]
-    if len(known) == len(raw) and min(known, default=0.0) > SENTINEL_LOGPROB and max(known, default=0.0) <= 0.0:
-        return known, []
-    censored = [index for index, logprob in enumerate(raw) if usable_logprob(logprob) is None]
-    recorded = [floor if logprob is None else logprob for logprob in raw]
+def values(logprobs: Sequence[float], floor: float) -> tuple[list[float], list[int]]:
+    """Return logprobs as they are recorded, and the positions of the censored ones (NaN), where the floor stands."""
+    recorded = [*logprobs]
+    censored = [index for index, logprob in enumerate(logprobs) if logprob != logprob]
     for index in censored:
         recorded[index] = floor
     return recorded, censored
 
 
-def weakest_first(tokens: Sequence[TokenLogprob], below: float, fields: Structure | None) -> list[int]:
+def weakest_first(tokens: Tokens, below: float, fields: Structure | None) -> list[int]:
     """Return the positions whose alternatives matter, the most important first.
 
     Args:
@@ -144,9 +134,9 @@ def weakest_first(tokens: Sequence[TokenLogprob], below: float, fields: Structur
     """
     threshold = math.log(below) if below > 0.0 else -math.inf
     low = [
-        (-math.inf if logprob is None else logprob, index)
-        for index, logprob in enumerate(logprobs_of(tokens))
-        if logprob is None or not threshold <= logprob <= ROUNDING_LOGPROB
+        (logprob if logprob == logprob else -math.inf, index)
+        for index, logprob in enumerate(tokens.logprobs)
+        if not threshold <= logprob  # nor is NaN, a censored one
     ]
     rows = [] if fields is None else sorted(fields.rows, key=attrgetter("confidence"))
     of_fields = [row.min_index for row in rows if row.min_index < len(tokens)]

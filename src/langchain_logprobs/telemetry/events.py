@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from langchain_logprobs.capture.received import Chunks
 from langchain_logprobs.confidence.findings import Findings
 from langchain_logprobs.confidence.stretches import Stretch
-from langchain_logprobs.formats.tokens import logprobs_of, texts_of
 from langchain_logprobs.telemetry import attributes, names
 
 MAX_TEXT = 500
@@ -94,8 +93,8 @@ def stretch_events(
             recorded[names.TEXT] = attributes.clean(stretch.text[:MAX_TEXT])
         if stretch.alternatives:
             others = stretch.alternatives
-            recorded[names.ALTERNATIVE_VALUES] = attributes.values(logprobs_of(others), floor)[0]
+            recorded[names.ALTERNATIVE_VALUES] = attributes.values(others.logprobs, floor)[0]
             if capture_text:
-                recorded[names.ALTERNATIVE_TOKENS] = attributes.clean_all(texts_of(others))
+                recorded[names.ALTERNATIVE_TOKENS] = attributes.clean_all(others.texts)
         time = chunks.time_of(stretch.token_start, end_time)
         yield Event(names.LOW_CONFIDENCE_EVENT, time, attributes.present(recorded.items()))

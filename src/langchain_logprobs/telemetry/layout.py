@@ -13,13 +13,7 @@ from typing import Any, NamedTuple
 from langchain_logprobs.capture.received import Chunks
 from langchain_logprobs.confidence.findings import Findings
 from langchain_logprobs.confidence.stretches import worst_stretches
-from langchain_logprobs.formats.tokens import (
-    FlatAlternatives,
-    alternatives_of,
-    flatten_alternatives,
-    logprobs_of,
-    texts_of,
-)
+from langchain_logprobs.formats.tokens import FlatAlternatives, flatten_alternatives
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import attributes, names
 from langchain_logprobs.telemetry.events import Event, choice_events, chunk_events, stretch_events
@@ -61,9 +55,9 @@ def lay_out(findings: Findings, chunks: Chunks, end_time: int, settings: Setting
         end_time: When it ended (nanoseconds since the epoch).
         settings: The budgets, and what is wanted at all.
     """
-    tokens = attributes.clean_all(texts_of(findings.tokens))
+    tokens = attributes.clean_all(findings.tokens.texts)
     text = tokens if settings.capture_text else None
-    values, censored = attributes.values(logprobs_of(findings.tokens), settings.censored_floor)
+    values, censored = attributes.values(findings.tokens.logprobs, settings.censored_floor)
     array_bytes = _FLOAT_BYTES * len(values) + (0 if text is None else strings_size(text))
     on_span = settings.events in ("span", "both")
     choices = list(choice_events(findings, end_time, capture_text=settings.capture_text))
@@ -154,7 +148,7 @@ def _alternatives(findings: Findings, recorded: int, spent: int, settings: Setti
     admitted = []
     for position in attributes.weakest_first(tokens, below, findings.fields):
         if position < recorded:
-            spent += alternatives_size(texts_of(alternatives_of(tokens, position)))
+            spent += alternatives_size(tokens.alternatives_at(position).texts)
             if spent > limit:
                 break
             admitted.append(position)
