@@ -23,11 +23,11 @@ from langchain_core.callbacks import CallbackManager
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableLambda
-from langchain_logprobs.capture.lifecycle import Call
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import StatusCode
 
 from langchain_logprobs import LogprobsCallbackHandler, Settings
+from langchain_logprobs.capture.lifecycle import Call
 from langchain_logprobs.capture.reaper import reaper
 from langchain_logprobs.capture.runs import OpenRuns
 from langchain_logprobs.formats.read import size_of

@@ -17,7 +17,7 @@ from langchain_logprobs.confidence.alignment.token_bytes import is_special, toke
 from langchain_logprobs.confidence.fields.tool_calls import ToolCallReport, tool_call_confidences
 from langchain_logprobs.confidence.inputs import Asked, Choice
 from langchain_logprobs.confidence.thinking import is_mark, thinking_end
-from langchain_logprobs.formats.tokens import TokenLogprob
+from langchain_logprobs.formats.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Parts:
         return self.answer if not self.tool_call else sorted([*self.answer, *self.tool_call])
 
 
-def divide(tokens: Sequence[TokenLogprob], choice: Choice, asked: Asked) -> Parts:
+def divide(tokens: Tokens, choice: Choice, asked: Asked) -> Parts:
     """Give each token of a choice its part.
 
     Args:
@@ -70,7 +70,7 @@ def divide(tokens: Sequence[TokenLogprob], choice: Choice, asked: Asked) -> Part
 class _Division:
     """The parts of an answer of which not everything is plain."""
 
-    def __init__(self, tokens: Sequence[TokenLogprob], choice: Choice, asked: Asked) -> None:
+    def __init__(self, tokens: Tokens, choice: Choice, asked: Asked) -> None:
         self.tokens = tokens
         self.choice = choice
         self.asked = asked
@@ -156,20 +156,20 @@ class _Division:
             index
             for index in range(len(self.tokens))
             if alignment.starts[index] < alignment.ends[index]
-            and not (unknown_text and is_special(self.tokens[index].token))
+            and not (unknown_text and is_special(self.tokens.texts[index]))
         ]
 
     def _find_reasoning_before(self, answer: list[int]) -> None:
         """Tokens without a place that stand before the answer and end in an end mark are a reasoning text."""
         placed = set(answer)
         before = [index for index in range(answer[0] if answer else len(self.tokens)) if index not in placed]
-        joined = "".join(self.tokens[index].token for index in before)
+        joined = "".join(self.tokens.texts[index] for index in before)
         end = thinking_end(joined)
         offset = 0
         for index in before:
             if offset >= end:
                 break
-            offset += len(self.tokens[index].token)
+            offset += len(self.tokens.texts[index])
             self.reasoning.add(index)
 
     def _find_tool_calls(self, answer: list[int]) -> tuple[ToolCallReport, ...]:
@@ -185,11 +185,11 @@ class _Division:
                 continue
             for index in range(report.token_start, report.token_start + report.token_count):
                 # JSON that the answer's text holds as well stays the answer's.
-                if index not in placed and not is_special(self.tokens[index].token):
+                if index not in placed and not is_special(self.tokens.texts[index]):
                     self.tool_call.add(index)
                     self.reasoning.discard(index)
         return reports
 
     def _is_mark(self, index: int) -> bool:
-        token = self.tokens[index]
-        return is_special(token.token) or is_mark(token.token)
+        text = self.tokens.texts[index]
+        return is_special(text) or is_mark(text)

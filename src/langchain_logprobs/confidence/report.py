@@ -22,7 +22,7 @@ from langchain_logprobs.confidence.parts import Parts, divide
 from langchain_logprobs.confidence.status import StatusName
 from langchain_logprobs.confidence.stretches import Stretch, find_stretches
 from langchain_logprobs.confidence.verdict import NO_VERDICT, Basis, Level, Verdict, Weakest, verdict_on, weakest_of
-from langchain_logprobs.formats.tokens import TokenLogprob
+from langchain_logprobs.formats.tokens import Tokens
 
 if TYPE_CHECKING:
     from langchain_logprobs.settings import Settings
@@ -37,7 +37,7 @@ class ChoiceReport(NamedTuple):
         measures: The measures of its answer and tool calls; `min_index` counts in all of its tokens.
     """
 
-    tokens: Sequence[TokenLogprob]
+    tokens: Tokens
     parts: Parts
     measures: Measures
 
@@ -128,7 +128,7 @@ class ConfidenceReport:
         return self.stretch_count > 0 or self.measures.censored_count > 0
 
     @property
-    def tokens(self) -> Sequence[TokenLogprob]:
+    def tokens(self) -> Tokens:
         """All tokens of the first choice, those outside the answer among them."""
         return self.choices[0].tokens
 
@@ -201,12 +201,13 @@ def report_on(received: Received, asked: Asked, settings: Settings) -> Confidenc
     choices = tuple(_choice_report(choice, asked, low) for choice in received.choices)
     status = statuses.status_of(received, asked, [choice.parts for choice in choices])
     first, answer = received.choices[0], choices[0]
-    weakest = weakest_of(
-        [(one.tokens, one.parts.counted, one.measures.min_index, one.measures.censored_count) for one in choices]
-    )
+    weakest = weakest_of([(one.tokens, one.parts.counted, one.measures.min_index) for one in choices])
     total = answer.measures
     if len(choices) > 1:
-        total = measure([one.tokens[index] for one in choices for index in one.parts.counted], low_probability=low)
+        together = Tokens()
+        for one in choices:
+            together.extend(one.tokens.select(one.parts.counted))
+        total = measure(together, low_probability=low)
         total = replace(total, min_index=_index_in_first(choices, total))
     stretches, stretch_count = _stretches(answer, low, settings.max_stretches)
     for other in choices[1:]:
@@ -247,7 +248,7 @@ def _choice_report(choice: Choice, asked: Asked, low_probability: float) -> Choi
     counted = parts.counted
     if len(counted) == len(tokens):
         return ChoiceReport(tokens, parts, measure(tokens, low_probability=low_probability))
-    measures = measure([tokens[index] for index in counted], low_probability=low_probability)
+    measures = measure(tokens.select(counted), low_probability=low_probability)
     if measures.min_index is not None:
         measures = replace(measures, min_index=counted[measures.min_index])
     return ChoiceReport(tokens, parts, measures)
@@ -284,8 +285,10 @@ def _fields(answer: ChoiceReport, asked: Asked) -> FieldReport | None:
 
 def _reasoning(choice: Choice, answer: ChoiceReport, low_probability: float) -> Measures | None:
     """Measure the reasoning, whether the provider reports its tokens apart or among those of the answer."""
-    tokens = [*choice.reading.reasoning, *(answer.tokens[index] for index in answer.parts.reasoning)]
-    return measure(tokens, low_probability=low_probability) if tokens else None
+    tokens = Tokens()
+    tokens.extend(choice.reading.reasoning)
+    tokens.extend(answer.tokens.select(answer.parts.reasoning))
+    return measure(tokens, low_probability=low_probability) if len(tokens) else None
 
 
 def _plain(measures: Measures) -> dict[str, Any]:

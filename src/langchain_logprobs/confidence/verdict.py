@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from langchain_logprobs.formats.tokens import TokenLogprob, usable_logprob
+from langchain_logprobs.formats.tokens import Alternatives, Tokens
 
 Level = Literal["high", "medium", "low"]
 Basis = Literal["answer", "fields"]
@@ -111,24 +111,23 @@ class Weakest(NamedTuple):
     censored: bool
 
 
-def weakest_of(choices: Sequence[tuple[Sequence[TokenLogprob], Sequence[int], int | None, int]]) -> Weakest | None:
+def weakest_of(choices: Sequence[tuple[Tokens, Sequence[int], int | None]]) -> Weakest | None:
     """Return the weakest token of several choices: the censored one with the lowest bound, else the least probable.
 
     Args:
         choices: Of each choice its tokens, the positions that count, the position of the least probable scored token
-            among them (None where none is scored), and how many are censored.
+            among them (None where none is scored).
     """
     found: list[Weakest] = []
-    for number, (tokens, counted, min_index, censored_count) in enumerate(choices):
-        if censored_count:
-            censored = [index for index in counted if usable_logprob(tokens[index].logprob) is None]
-            bounds = [(index, censored_bound(tokens[index])) for index in censored]
+    for number, (tokens, counted, min_index) in enumerate(choices):
+        among = set(counted) if tokens.censored else ()
+        bounds = [(index, censored_bound(tokens.alternatives_at(index))) for index in tokens.censored if index in among]
+        if bounds:
             index, bound = min(bounds, key=lambda each: (each[1] is None, each[1] or 0.0))
-            found.append(Weakest(tokens[index].token, number, index, bound, True))
+            found.append(Weakest(tokens.texts[index], number, index, bound, True))
         elif min_index is not None:
-            logprob = usable_logprob(tokens[min_index].logprob)
-            probability = None if logprob is None else math.exp(logprob)
-            found.append(Weakest(tokens[min_index].token, number, min_index, probability, False))
+            probability = math.exp(tokens.logprobs[min_index])
+            found.append(Weakest(tokens.texts[min_index], number, min_index, probability, False))
     return min(found, key=_weakness) if found else None
 
 
@@ -141,14 +140,13 @@ def _weakness(weakest: Weakest) -> tuple[bool, float]:
     return not weakest.censored, math.inf if weakest.probability is None else weakest.probability
 
 
-def censored_bound(token: TokenLogprob) -> float | None:
+def censored_bound(alternatives: Alternatives) -> float | None:
     """Return the most that the probability of a censored token can be; None where nothing bounds it.
 
     A provider returns the most probable alternatives of a position. A token that is not among them is no more
     probable than the least of them, and no more than what they leave of 1.
     """
-    known = [usable_logprob(other.logprob) for other in token.alternatives]
-    probabilities = [math.exp(logprob) for logprob in known if logprob is not None]
+    probabilities = [math.exp(logprob) for logprob in alternatives.logprobs if logprob == logprob]
     if not probabilities:
         return None
     return min(min(probabilities), max(0.0, 1.0 - math.fsum(probabilities)))

@@ -9,13 +9,7 @@ from typing import Any
 
 from langchain_logprobs.confidence.measures import Measures
 from langchain_logprobs.confidence.report import ChoiceReport, ConfidenceReport, Leaf, certainty
-from langchain_logprobs.formats.tokens import (
-    FlatAlternatives,
-    TokenLogprob,
-    alternatives_of,
-    logprobs_of,
-    usable_logprob,
-)
+from langchain_logprobs.formats.tokens import FlatAlternatives, Tokens
 from langchain_logprobs.telemetry import names
 from langchain_logprobs.telemetry.roll_up import RollUp
 
@@ -161,11 +155,9 @@ def ranges(positions: Sequence[int]) -> list[int] | None:
     return found or None
 
 
-def values(raw: Sequence[float | None], floor: float) -> tuple[list[float], list[int]]:
-    """Return logprobs as they are recorded, and the positions of the censored ones, where the floor stands."""
-    honest = [usable_logprob(logprob) for logprob in raw]
-    censored = [index for index, logprob in enumerate(honest) if logprob is None]
-    return [floor if logprob is None else logprob for logprob in honest], censored
+def values(logprobs: Sequence[float], floor: float) -> list[float]:
+    """Return logprobs as they are recorded: where there is no honest one (NaN), the floor."""
+    return [logprob if logprob == logprob else floor for logprob in logprobs]
 
 
 def contested_first(report: ConfidenceReport, below: float) -> list[int]:
@@ -177,23 +169,21 @@ def contested_first(report: ConfidenceReport, below: float) -> list[int]:
             more probable than or came closest to; then the weakest token of each field.
     """
     threshold = math.log(below) if below < math.inf else math.inf
-    found = []
-    for index, logprob in enumerate(logprobs_of(report.tokens)):
-        honest = usable_logprob(logprob)
-        if honest is None:
-            found.append((-math.inf, index))
-        elif honest < threshold:
-            found.append((_margin(report.tokens, index, honest), index))
+    tokens = report.tokens
+    found = [
+        (-math.inf if logprob != logprob else _margin(tokens, index, logprob), index)
+        for index, logprob in enumerate(tokens.logprobs)
+        if not logprob >= threshold
+    ]
     of_fields = [
         leaf.field.min_index for leaf in sorted(report.leaves(), key=certainty) if leaf.field.min_index is not None
     ]
     return list(dict.fromkeys([index for _, index in sorted(found)] + of_fields))
 
 
-def _margin(tokens: Sequence[TokenLogprob], index: int, logprob: float) -> float:
+def _margin(tokens: Tokens, index: int, logprob: float) -> float:
     """How much more probable a token was than the best other one: negative where it was not the best."""
-    others = [usable_logprob(other) for other in logprobs_of(alternatives_of(tokens, index))]
-    ranked = sorted([other for other in others if other is not None], reverse=True)[:2]
+    ranked = sorted([other for other in tokens.alternatives_at(index).logprobs if other == other], reverse=True)[:2]
     if ranked and ranked[0] == logprob:  # the token itself
         del ranked[0]
     return math.exp(logprob) - (math.exp(ranked[0]) if ranked else 0.0)
@@ -205,7 +195,7 @@ def alternatives(flat: FlatAlternatives, floor: float) -> dict[str, Any]:
         return {}
     return {
         names.ALTERNATIVE_POSITIONS: flat.positions,
-        names.ALTERNATIVE_VALUES: values(flat.logprobs, floor)[0],
+        names.ALTERNATIVE_VALUES: values(flat.logprobs, floor),
         names.ALTERNATIVE_TOKENS: flat.tokens,
     }
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from langchain_logprobs.confidence.inputs import Chunks
 from langchain_logprobs.confidence.report import ConfidenceReport
 from langchain_logprobs.confidence.stretches import Stretch
-from langchain_logprobs.formats.tokens import logprobs_of, texts_of
+from langchain_logprobs.formats.tokens import usable_logprob
 from langchain_logprobs.telemetry import attributes, names
 from langchain_logprobs.telemetry.attributes import MAX_STRING
 from langchain_logprobs.telemetry.sentences import Passage, about
@@ -107,8 +107,8 @@ def stretch_events(
             names.MEAN: stretch.mean_logprob,
         }
         if stretch.alternatives:
-            others = stretch.alternatives
-            recorded[names.ALTERNATIVE_VALUES] = attributes.values(logprobs_of(others), floor)[0]
-            recorded[names.ALTERNATIVE_TOKENS] = [text[:MAX_STRING] for text in texts_of(others)]
+            logprobs = [usable_logprob(other.logprob) for other in stretch.alternatives]
+            recorded[names.ALTERNATIVE_VALUES] = [floor if each is None else each for each in logprobs]
+            recorded[names.ALTERNATIVE_TOKENS] = [other.token[:MAX_STRING] for other in stretch.alternatives]
         time = chunks.time_of(stretch.token_start, end_time)
         yield Event(names.LOW_CONFIDENCE_EVENT, time, attributes.present(recorded.items()))

@@ -14,13 +14,7 @@ from typing import Any, NamedTuple
 from langchain_logprobs.confidence.inputs import Chunks
 from langchain_logprobs.confidence.report import ConfidenceReport
 from langchain_logprobs.confidence.stretches import worst_stretches
-from langchain_logprobs.formats.tokens import (
-    FlatAlternatives,
-    alternatives_of,
-    flatten_alternatives,
-    logprobs_of,
-    texts_of,
-)
+from langchain_logprobs.formats.tokens import FlatAlternatives, flatten_alternatives
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import attributes, names
 from langchain_logprobs.telemetry.events import (
@@ -100,8 +94,9 @@ class _Layout:
         self.start_time = start_time
         self.end_time = end_time
         self.settings = settings
-        self.tokens = texts_of(report.tokens)
-        self.values, self.censored = attributes.values(logprobs_of(report.tokens), settings.censored_floor)
+        self.tokens = report.tokens.texts
+        self.values = attributes.values(report.tokens.logprobs, settings.censored_floor)
+        self.censored = sorted(report.tokens.censored)
         self.choices = list(choice_events(report, end_time))
         evaluation = evaluation_event(report, passage, end_time)
         if evaluation is not None:
@@ -221,7 +216,7 @@ class _Layout:
         admitted = []
         for position in attributes.contested_first(self.report, below):
             if position < recorded:
-                size = alternatives_size(texts_of(alternatives_of(tokens, position)))
+                size = alternatives_size(tokens.alternatives_at(position).texts)
                 if self.spent + size > limit:
                     break
                 self.spent += size

@@ -135,13 +135,11 @@ def _of_tokens(report: ConfidenceReport) -> list[Place]:
     taken = {
         index for each in report.stretches for index in range(each.token_start, each.token_start + each.token_count)
     }
+    logprobs, surely = report.tokens.logprobs, math.log(1.0 - _CLOSE)
     for index in parts.answer:
-        logprob = usable_logprob(report.tokens[index].logprob)
-        if index in taken or logprob is None:
+        if not logprobs[index] < surely or index in taken:  # nor is NaN, a censored token
             continue
-        probability = math.exp(logprob)
-        if probability >= 1.0 - _CLOSE:
-            continue
+        probability = math.exp(logprobs[index])
         token = report.tokens[index]
         others = _others(token.alternatives, token.token)
         if probability < _UNSURE_TOKEN or (others and probability - others[0][1] < _CLOSE):
