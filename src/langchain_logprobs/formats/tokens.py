@@ -36,7 +36,8 @@ def usable_logprob(logprob: float | None) -> float | None:
 
     Returns:
         The logprob, at most 0.0; rounding noise above zero is taken as 0.0. None for None, NaN, an infinity, a
-        sentinel (at or below -9998, or exactly -100 or -1000, to which servers clip) and for a value too far above zero to be a logprob.
+        sentinel (at or below -9998, or exactly -100 or -1000, to which servers clip) and for a value too far above
+        zero to be a logprob.
     """
     if logprob is None or not SENTINEL_LOGPROB < logprob <= ROUNDING_LOGPROB:  # NaN fails the comparison too
         return None
