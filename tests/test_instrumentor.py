@@ -113,7 +113,7 @@ def test_settings_of_another_kind_are_refused(wrong: Any) -> None:
 
 
 @pytest.mark.parametrize("call", ["invoke", "stream", "batch", "ainvoke", "astream"])
-@pytest.mark.parametrize("key", [context._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation"])
+@pytest.mark.parametrize("key", [context._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation"], ids=["new", "old"])
 def test_suppressed_calls_are_not_traced(instrumented, call: str, key: str) -> None:
     def run() -> None:
         model = ScriptedModel()
