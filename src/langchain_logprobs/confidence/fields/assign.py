@@ -82,9 +82,6 @@ class _Assignment:
         self.alignment = alignment
         self.values = values
         self.logprobs = [usable_logprob(token.logprob) for token in tokens]
-        starts, ends = alignment.starts, alignment.ends
-        # The tokens are known for this part of the text: not for all of it where it is aligned in part.
-        self.known = (starts[0], ends[-1]) if starts else (0, 0)
         node = SchemaNode.of(schema) if schema is not None else None
         self.nodes: list[SchemaNode | None] | None = [node] if node is not None else None
         self.encodings: dict[int, list[bytes]] = {}  # by the identity of the labels, as (True,) == (1,)
@@ -113,9 +110,9 @@ class _Assignment:
         empty_core = start == end or value.kind in _CONTAINERS
         if empty_core:
             start, end = value.start, value.end
-        if start < self.known[0] or end > self.known[1]:
+        if not alignment.covers(start, end):
             return None
-        indices = alignment.tokens_between(start, end)  # never empty: tokens cover what is known without a gap
+        indices = alignment.tokens_between(start, end)
         tally = self._sum(indices)
         before = text[alignment.starts[indices.start] : start]
         behind = text[end : alignment.ends[indices.stop - 1]]
