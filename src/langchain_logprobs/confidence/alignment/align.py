@@ -114,19 +114,22 @@ def _align(
             return _joined_bytes(words, raws())
         text = joined
     if joined == text:
-        return _by_code_points(AlignmentStatus.EXACT, text, words, 0)
+        return _by_code_points(AlignmentStatus.EXACT, text, words, raws, 0)
     offset = find_answer(joined, text, stops, lambda at: at in set(accumulate(map(len, words))))
     if offset is not None:
-        return _by_code_points(AlignmentStatus.SUBSTRING, text, words, -offset)
+        return _by_code_points(AlignmentStatus.SUBSTRING, text, words, raws, -offset)
     return _by_bytes(words, raws(), text, stops)
 
 
-def _by_code_points(status: AlignmentStatus, text: str, words: list[str], shift: int) -> Alignment:
+def _by_code_points(
+    status: AlignmentStatus, text: str, words: list[str], raws: Callable[[], list[bytes | None]], shift: int
+) -> Alignment:
     """The token strings spell the text, so that lengths in code points are all there is to know."""
     lengths = list(map(len, words))
     starts, ends = _spans(lengths, shift, 0, len(text))
     if 0 in lengths:
-        _place_unfinished(words, starts, ends, lambda i: not text[starts[i] : ends[i]].isascii())
+        shown = [word or raw for word, raw in zip(words, raws(), strict=True)]
+        _place_unfinished(shown, starts, ends, lambda i: not text[starts[i] : ends[i]].isascii())
     return Alignment(status, text, len(words), starts, ends)
 
 

@@ -32,13 +32,14 @@ _OPENS_MARK = {">": "<", "]": "[", "[": "[", "`": "", "~": ""}
 """With which character a closing mark begins that ends with this one; a fence repeats its own."""
 
 _TOOL_OPENING = re.compile(
-    r"<(?![/|｜]*[^<>\s]*end)[^<>\s]{0,32}(?:tool|function|action|plugin|python_tag)[^<>\s]{0,48}>"
+    r"<(?![|｜]?/|[^<>\s]*end)[^<>\s]{0,32}(?:tool|function|action|plugin|python_tag)[^<>\s]{0,48}>"
     r"|\[TOOL_CALLS?\]|functools\[|```tool_c(?:ode|all)"
     r"|<\|start\|>assistant(?:<\|channel\|>\w+)? to=|<\|channel\|>\w+ to=",
     re.IGNORECASE,
 )
 # Behind a word or a comma on the same line a word goes on a sentence: "maybe 5 or" before "4", "1," before "000".
 _UNFINISHED_SENTENCE = re.compile(r"[\w,][ \t]*\Z", re.ASCII)
+_RUNS = f"`~{REPLACEMENT}"
 _WORD_START = re.compile(r"\w", re.ASCII)
 
 
@@ -111,32 +112,36 @@ def _possible_ends(joined: str, end: int) -> Iterator[int]:
             return  # what stands before it belongs to the tool call
 
 
-def _closing_mark(joined: str, end: int) -> str | None:
-    """The end mark, fence or the like that ends at an offset."""
+def _closing_mark(joined: str, end: int) -> str:
+    """The end mark, fence or the like that ends at an offset; empty where none does."""
     last = joined[end - 1 : end]
     if last not in _OPENS_MARK:
-        return None
+        return ""
     if last in "`~":
         window = joined[max(0, end - _LONGEST_MARK) : end]
         mark = window[len(window.rstrip(last)) :]
     else:
         start = joined.rfind(_OPENS_MARK[last], max(0, end - _LONGEST_MARK), end - 1)
         mark = joined[start:end] if start >= 0 else ""
-    return mark if _CLOSING_MARK.fullmatch(mark) else None
+    return mark if _CLOSING_MARK.fullmatch(mark) else ""
 
 
 def _may_begin(joined: str, start: int, text: str, begins_token: Callable[[int], bool]) -> bool:
     """Whether a text that was found can be the answer, by what stands before it.
 
-    Not inside a word (it is another one) or in the middle of a sentence, and not inside a run of U+FFFD, which stands
-    for lost bytes as well as for itself.
+    Not inside a word (it is another one) or in the middle of a sentence, not inside a mark or a fence, and not inside
+    a run of U+FFFD, which stands for lost bytes as well as for itself.
     """
     before = joined[max(start - 8, 0) : start]
     if _WORD_START.match(text) and _UNFINISHED_SENTENCE.search(before):
         return False
     if before[-1:].isalnum() and text[0].isalnum() and not begins_token(start):
         return False
-    return not (text.startswith(REPLACEMENT) and before.endswith(REPLACEMENT))
+    if text[0] in _RUNS and before.endswith(text[0]):
+        return False
+    opening = max(joined.rfind(bracket, max(start - _LONGEST_MARK, 0), start) for bracket in "<[")
+    mark = _CLOSING_MARK.match(joined, opening) or _TOOL_OPENING.match(joined, opening) if opening >= 0 else None
+    return mark is None or mark.end() <= start
 
 
 def _find_white_space(joined: str, text: str) -> int | None:
