@@ -90,7 +90,7 @@ class Reaper:
             else:
                 if forgotten is None:
                     next_sweep = min(next_sweep, time.monotonic() + self._sweep_interval())
-                elif (pieces := _call(forgotten[0], "pieces_of", forgotten[1])) is not None:
+                elif (pieces := _call(forgotten[0], "forget", forgotten[1])) is not None:
                     suspects.append((time.monotonic() + ABANDONED_GRACE_SECONDS, *forgotten, pieces))
             now = time.monotonic()
             while suspects and suspects[0][0] <= now:
@@ -117,8 +117,7 @@ class Reaper:
         self._thread = None
         self._lock = threading.Lock()
         for registry in list(self._registries):
-            registry._lock = threading.RLock()
-            registry._open.clear()
+            registry.clear_after_fork()
 
 
 reaper = Reaper()

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from langchain_logprobs.confidence.alignment.token_bytes import utf8
 from langchain_logprobs.confidence.fields.assign import field_confidences
-from langchain_logprobs.confidence.fields.json_scan import find_document, scan
-from langchain_logprobs.confidence.fields.report import FieldReport, FieldStatus
+from langchain_logprobs.confidence.fields.find_json import find_document
+from langchain_logprobs.confidence.fields.json_scan import scan
+from langchain_logprobs.confidence.fields.report import Field, FieldReport, FieldStatus
 from langchain_logprobs.formats.tokens import TokenLogprob
 
 KEYS = st.sampled_from(["a", "b", "", "a/b", "~", 'q"', "é", "日本", "😀", "\\", "\n", "0"]) | st.text(max_size=5)
@@ -87,6 +88,26 @@ def cut(data: st.DataObject, text: str) -> list[TokenLogprob]:
     ]
 
 
+def check_edges(field: Field, tokens: list[TokenLogprob], ends: list[int], mine: list[int]) -> None:
+    """A leaf's probability is that of its core's tokens, of the one with its quote, and of the one that ends it."""
+    start = end = None
+    if not field.empty_core:
+        first = next(i for i in range(len(tokens)) if ends[i + 1] > field.byte_start)
+        start = first if first < mine[0] else None
+        if ends[mine[-1] + 1] == field.core_byte_end and mine[-1] + 1 < len(tokens):
+            end = mine[-1] + 1
+    assert field.start_logprob == (None if start is None else tokens[start].logprob)
+    assert field.end_logprob == (None if end is None else tokens[end].logprob)
+    every = [tokens[i].logprob for i in [*mine, *(i for i in (start, end) if i is not None)]]
+    assert field.probability == pytest.approx(math.exp(math.fsum(every)), rel=1e-9)
+    assert field.min_probability == pytest.approx(math.exp(min(every)))
+    if field.basis == "value":
+        assert field.confidence == field.probability
+    else:
+        quote = 1.0 if start is None else math.exp(tokens[start].logprob)
+        assert field.confidence == pytest.approx(quote * math.exp(field.joint_logprob / len(mine)))
+
+
 def check_containers(report: FieldReport, tokens: list[TokenLogprob]) -> None:
     """Containers have the numbers of the union of their values' tokens."""
     single = [field for field in report.fields if field.is_leaf or field.empty_core]
@@ -99,8 +120,17 @@ def check_containers(report: FieldReport, tokens: list[TokenLogprob]) -> None:
                 union |= set(range(field.token_start, field.token_start + field.token_count))
         assert holder.token_count == len(union)
         assert holder.joint_logprob == pytest.approx(math.fsum(tokens[i].logprob for i in union))
-        assert holder.min_probability == pytest.approx(math.exp(min(tokens[i].logprob for i in union)))
         assert holder.token_start == min(union)
+        inside = [field.confidence for field in single
+                  if holder.start <= field.start and field.end <= holder.end
+                  and (not field.shadowed or holder.shadowed)]  # fmt: skip
+        if not any(field.shadowed for field in report.fields):
+            assert holder.confidence <= min(inside)
+            if holder.start_probability is None or holder.path == "":
+                outer = [other.start_probability for other in report.fields
+                         if not other.is_leaf and holder.start < other.start and other.end <= holder.end
+                         and other.start_probability is not None and not other.empty_core]  # fmt: skip
+                assert holder.confidence == min([*inside, *outer])
 
 
 @settings(max_examples=2600, deadline=None, derandomize=True)
@@ -130,7 +160,7 @@ def test_fields_are_those_of_json_loads(data: st.DataObject, text: str) -> None:
         mine = [i for i in range(len(tokens)) if ends[i] < end and ends[i + 1] > start]
         assert mine == list(range(field.token_start, field.token_start + field.token_count))
         assert field.joint_logprob == pytest.approx(math.fsum(tokens[i].logprob for i in mine))
-        assert field.min_probability == pytest.approx(math.exp(min(tokens[i].logprob for i in mine)))
+        check_edges(field, tokens, ends, mine)
     check_containers(report, tokens)
     shown = {field.path for field in report.fields if not field.shadowed}
     last = {path for path, _ in leaves(json.loads(text, object_pairs_hook=lambda pairs: Pairs(dict(pairs).items())))}
@@ -208,8 +238,8 @@ def test_shadowed_containers_with_all_that_they_hold() -> None:
 
 
 @pytest.mark.parametrize("text, status", [
-    ("[" * 100_000, FieldStatus.INVALID),
-    ('{"a":' * 100_000, FieldStatus.INVALID),
+    ("[" * 100_000, FieldStatus.TOO_LARGE),
+    ('{"a":' * 100_000, FieldStatus.TOO_LARGE),
     ("[" * 128 + "]" * 128, FieldStatus.OK),
     ('"' + "\\n" * 500_000, FieldStatus.TRUNCATED),
     ('{"a":"' + "x" * 1_000_000 + '"}', FieldStatus.OK),

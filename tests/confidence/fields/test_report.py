@@ -27,8 +27,11 @@ class TestWhatThePeersGetWrong:
         assert label.end_logprob == -0.003
         assert label.end_probability == pytest.approx(math.exp(-0.003) + math.exp(-6) + math.exp(-8))
         assert (label.token_start, label.token_count, label.min_index) == (3, 2, 3)
-        assert label.confidence == pytest.approx(math.exp(-0.3502 / 2))  # free text: per token
-        assert score.confidence == pytest.approx(math.exp(-1.65))  # a number is right or wrong as a whole
+        start = math.exp(-0.002)  # its quote; ":" alone could be followed by anything
+        assert (label.start_logprob, label.start_probability) == (-0.002, pytest.approx(start))
+        assert label.confidence == label.probability == pytest.approx(start * math.exp(-0.3502) * label.end_probability)
+        assert score.start_probability is None  # its first token is that of its core
+        assert score.confidence == pytest.approx(math.exp(-1.65) * score.end_probability)
         assert score.min_probability == pytest.approx(math.exp(-0.8))
         # "0" would have gone on with the number
         assert score.end_probability == pytest.approx(math.exp(-0.01) + math.exp(-4.8))
@@ -93,7 +96,7 @@ class TestWhatThePeersGetWrong:
 
     def test_null(self) -> None:
         report = check(tokens_of(['{"a":', -0.1], ["null", -0.5], ["}", -0.1]), {"/a": -0.5})
-        assert report["/a"].confidence == pytest.approx(math.exp(-0.5))
+        assert report["/a"].confidence == pytest.approx(math.exp(-0.6))
 
     def test_duplicate_keys(self) -> None:
         tokens = tokens_of(['{"a":', -0.1], ["1", -0.5], [',"a":', -0.1], ["2", -0.7], ["}", -0.1])
@@ -203,8 +206,9 @@ class TestNumbers:
         assert report["/a"].mean_logprob == pytest.approx(-0.15)
         assert report[""].token_count == 3
         assert report[""].mean_logprob == pytest.approx(-0.2)
-        assert report[""].confidence == pytest.approx(math.exp(-0.2))
-        assert report[""].min_index == 5
+        assert report[""].confidence == report["/b"].confidence == pytest.approx(math.exp(-9 - 0.3 - 9))
+        assert report["/a"].confidence == report["/a/1"].confidence == pytest.approx(math.exp(-9 - 0.2))
+        assert (report[""].min_index, report["/b"].min_index) == (5, 4)
         assert [field.path for field in report.fields] == ["", "/a", "/a/0", "/a/1", "/b"]
 
     def test_token_over_three_values_counts_once_in_each_container(self) -> None:
@@ -220,13 +224,25 @@ class TestNumbers:
         )
         report = field_confidences(tokens)
         a, b = report["/a"], report["/b"]
-        assert (a.joint_logprob, a.censored_count, a.confidence) == (-0.2, 1, None)
-        assert b.confidence == pytest.approx(math.exp(-0.5))
-        assert report[""].censored_count == 2
+        assert (a.joint_logprob, a.censored_count, a.confidence, a.min_probability) == (-0.2, 1, None, None)
+        assert (b.joint_logprob, b.censored_count, b.confidence, b.min_index) == (-0.5, 1, None, 5)
+        assert a.confidence_bound == pytest.approx(math.exp(-0.2 - 0.1))  # nothing says how small the hidden one was
+        assert b.confidence_bound == pytest.approx(math.exp(-0.1 - 0.5 - 1))
+        assert (report[""].censored_count, report[""].confidence) == (2, None)
+        assert report[""].confidence_bound == b.confidence_bound
+        assert report.least is b
+        assert report.below(0.01) == [a, b]  # not known to be more
+
+    def test_bound_of_a_censored_token(self) -> None:
+        tokens = tokens_of(["[", 0.0], ["7", -9999.0, [["8", math.log(0.6)], ["9", math.log(0.1)]]], ["]", 0.0])
+        field = field_confidences(tokens)["/0"]
+        assert (field.confidence, field.confidence_bound) == (None, pytest.approx(0.1))  # the least that was listed
+        tokens = tokens_of(["[", 0.0], ["7", -9999.0, [["8", math.log(0.99)]]], ["]", 0.0])
+        assert field_confidences(tokens)["/0"].confidence_bound == pytest.approx(0.01)  # what it leaves
 
     def test_only_censored_tokens(self) -> None:
         a = field_confidences(tokens_of(["[", -0.1], ["1", math.nan], ["]", -0.1]))["/0"]
-        assert (a.joint_logprob, a.mean_logprob, a.min_probability, a.min_index, a.confidence) == (None,) * 5
+        assert (a.joint_logprob, a.mean_logprob, a.min_probability, a.min_index, a.confidence) == (*[None] * 3, 1, None)
         whole = field_confidences(tokens_of(["[", -0.1], ["1", math.nan], ["]", -0.1]))[""]
         assert (whole.joint_logprob, whole.token_count, whole.censored_count) == (None, 1, 1)
 
@@ -241,7 +257,8 @@ class TestNumbers:
         tokens = tokens_of(['"', -0.1], *[["x", -5.0]] * 1000, ['"', -0.1])
         field = field_confidences(tokens)[""]
         assert field.joint_logprob == -5000.0
-        assert field.confidence == pytest.approx(math.exp(-5))
+        assert (field.basis, field.probability) == ("token", 0.0)
+        assert field.confidence == pytest.approx(math.exp(-0.1 - 5))  # its quote, and per token
 
     def test_pretty_printing_is_no_straddling(self) -> None:
         field = field_confidences(tokens_of(['{\n  "a":', -0.1], [" 5", -0.2], ["\n}", -0.1]))["/a"]
@@ -274,15 +291,22 @@ class TestStatus:
         ('{"\\x":1}', "bad escape in a key at 2"),
         ('{"a":01}', "not a number at 5"),
         ('{"a":nope}', "expected a value at 5"),
-        ("[" * 200, "nested deeper than 128 levels at 128"),
     ])  # fmt: skip
     def test_invalid(self, text: str, problem: str) -> None:
         report = field_confidences(tokens_of([text, -0.1]))
         assert (report.status, report.problem, report.fields) == (FieldStatus.INVALID, problem, ())
 
+    def test_too_large(self) -> None:
+        deep = field_confidences(tokens_of(["[" * 200, -0.1]))
+        assert (deep.status, deep.problem) == (FieldStatus.TOO_LARGE, "nested deeper than 128 levels at 128")
+        long = field_confidences(tokens_of(["[" + "1," * 100_001 + "1]", -0.1]))
+        assert (long.status, long.problem, long.fields) == (
+            FieldStatus.TOO_LARGE, "more than 100000 values at 199999", ())  # fmt: skip
+
     def test_no_tokens(self) -> None:
-        assert field_confidences([], '{"a":1}').status is FieldStatus.FAILED
-        assert field_confidences([]).status is FieldStatus.NO_JSON
+        assert field_confidences([], '{"a":1}').status is FieldStatus.NO_LOGPROBS
+        assert field_confidences([]).status is FieldStatus.NO_LOGPROBS
+        assert field_confidences([], "prose").status is FieldStatus.NO_JSON
 
     def test_the_longest_complete_document_wins(self) -> None:
         text = '[1] says {"a": 1, "b": 2} and {"c": 3'

@@ -5,6 +5,7 @@ nesting, or everything, as soon as the document is cut off, which is what a toke
 measurement is in docs/confidence.md.
 
 The grammar is that of `json.loads(strict=False)`: RFC 8259, and NaN, Infinity and raw control characters in strings.
+Time and memory are linear in the text: a value keeps its own key only, and its pointer is made when it is asked for.
 """
 
 from __future__ import annotations
@@ -13,19 +14,21 @@ import json
 import re
 from typing import Final, Literal
 
+from langchain_logprobs.confidence.fields.json_pointer import join
+
 Kind = Literal["object", "array", "string", "number", "boolean", "null"]
-State = Literal["complete", "truncated", "invalid"]
+State = Literal["complete", "truncated", "invalid", "too_large"]
 
 MAX_DEPTH: Final = 128
-"""Deeper documents are refused: pointers grow with the depth, and no answer to a person is nested like that."""
-
-_MAX_WORK = 4
-"""Prose is searched for JSON until the candidates tried add up to this many times its length."""
+"""Deeper documents are given up: no answer to a person is nested like that."""
+MAX_VALUES: Final = 100_000
+"""Documents of more values are given up: their fields would take seconds and hundreds of megabytes."""
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 # Possessive, so that a string of a million characters costs no memory for places to go back to.
 _STRING_BODY = re.compile(r'[^"\\]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\]*+)*+')
-_CUT_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
+CUT_ESCAPE: Final = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
+"""An escape that the end of the text cuts."""
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+")
 _CUT_NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?+(?:(?<=[0-9])[eE][-+]?)?+)?+\Z")
 _WORDS: dict[str, tuple[str, Kind]] = {
@@ -36,17 +39,12 @@ _WORDS: dict[str, tuple[str, Kind]] = {
     "I": ("Infinity", "number"),
     "-": ("-Infinity", "number"),
 }
-_FENCE = re.compile(r"```[^\n`]*\n\s*(?=[^\s`])")
-_BRACKET = re.compile(r"[{\[]")
-_BRACKET_OR_STRING = re.compile(r'[{}\[\]]|"(?:[^"\\]|\\.)*+"')
-_BEGINS_JSON = re.compile(r'\{\s*"|\[\s*[{\[]?\s*"')
 
 
 class Value:
     """One value of a document. Offsets are in code points.
 
     Attributes:
-        path: JSON Pointer (RFC 6901); "" is the whole document.
         kind: Its JSON type; of a truncated value the one that it began as.
         start: Offset of its first character, the opening quote or bracket included.
         end: Offset behind its last character; behind the last one there is, where the document was cut off.
@@ -56,21 +54,34 @@ class Value:
         shadowed: Whether the same key comes again in its object, or in that of a container around it, so that
             `json.loads` gives the later value.
         parent: Index of the container it is in; -1 for the document.
+        above: That container; None for the document.
         key: Its key or index there; "" for the document.
     """
 
-    __slots__ = ("closed", "core_end", "core_start", "end", "key", "kind", "parent", "path", "shadowed", "start")
+    __slots__ = ("above", "closed", "core_end", "core_start", "end", "key", "kind", "parent", "shadowed", "start")
 
-    def __init__(self, path: str, kind: Kind, start: int, end: int, parent: int, key: str | int) -> None:
+    def __init__(
+        self, kind: Kind, start: int, end: int, parent: int = -1, above: Value | None = None, key: str | int = ""
+    ) -> None:
         """Start out as a closed value without quotes."""
-        self.path = path
         self.kind = kind
         self.start = self.core_start = start
         self.end = self.core_end = end
         self.closed = True
         self.shadowed = False
         self.parent = parent
+        self.above = above
         self.key = key
+
+    @property
+    def path(self) -> str:
+        """Its JSON Pointer (RFC 6901); "" is the whole document. Made anew each time: keys can be long."""
+        parts: list[str | int] = []
+        value = self
+        while value.above is not None:
+            parts.append(value.key)
+            value = value.above
+        return join(reversed(parts))
 
 
 class Document:
@@ -78,9 +89,10 @@ class Document:
 
     Attributes:
         values: The values in the order of the text, a container before what it holds.
-        state: `complete`, `truncated` (all is well up to the end of the text), or `invalid`.
+        state: `complete`, `truncated` (all is well up to the end of the text), `invalid`, or `too_large` (deeper than
+            MAX_DEPTH or of more than MAX_VALUES values, so that the scan was given up).
         end: Offset at which the scan stopped: behind the document, or at the problem.
-        problem: What is wrong where the state is `invalid`, else None.
+        problem: What is wrong where the state is `invalid` or `too_large`, else None.
     """
 
     __slots__ = ("end", "problem", "state", "values")
@@ -97,6 +109,38 @@ class Document:
         """Offset of the document's first character; its end where it holds nothing."""
         return self.values[0].start if self.values else self.end
 
+    def part(self, index: int) -> Document:
+        """Return one of its values as a document of its own, whose offsets count from the value's first character."""
+        root = self.values[index]
+        stop = index + 1
+        while stop < len(self.values) and self.values[stop].start < root.end:
+            stop += 1
+        document = Document([], "complete" if root.closed else "truncated", root.end - root.start)
+        attach(document.values, self.values[index:stop], shift=-root.start)
+        return document
+
+
+def attach(to: list[Value], values: list[Value], *, shift: int = 0, parent: int = -1, key: str | int = "") -> None:
+    """Append copies of a document's values to those of another document.
+
+    Args:
+        to: The other document's values.
+        values: The values, the root first.
+        shift: What to add to their offsets.
+        parent: The index that the root's container has in `to`; -1 where it is a document.
+        key: The root's key in it.
+    """
+    places = {id(values[0].above): parent}  # of each container that is copied, its index in `to`
+    for value in values:
+        holder = places[id(value.above)]
+        copy = Value(value.kind, value.start + shift, value.end + shift, holder, to[holder] if holder >= 0 else None)
+        copy.key = value.key if value is not values[0] else key
+        copy.core_start, copy.core_end = value.core_start + shift, value.core_end + shift
+        copy.closed = value.closed
+        copy.shadowed = value.shadowed
+        places[id(value)] = len(to)
+        to.append(copy)
+
 
 def scan(text: str, start: int = 0) -> Document:
     """Scan the JSON document that begins at an offset of a text.
@@ -107,172 +151,161 @@ def scan(text: str, start: int = 0) -> Document:
 
     Returns:
         The document; what follows it in the text does not matter. Never raises, and needs no recursion.
+
+    Example:
+        >>> [(value.path, value.kind) for value in scan('{"a": [1, null]}').values]
+        [('', 'object'), ('/a', 'array'), ('/a/0', 'number'), ('/a/1', 'null')]
     """
-    values: list[Value] = []
-    # Of each open container: its index in values, and the indices of its members by key (None for an array), or the
-    # number of its items.
-    open_containers: list[tuple[int, dict[str, int] | None]] = []
-    counts: list[int] = []
-    size = len(text)
-    path, parent = "", -1
-    item: str | int = ""
-    position = _skip_blank(text, start)
-    while True:
-        # A value is due.
-        if position >= size:
-            return _cut_off(values, open_containers, size)
-        char = text[position]
-        value = Value(path, "object", position, size, parent, item)
-        opened = char in "{["
-        if opened:
-            if len(open_containers) == MAX_DEPTH:
-                return Document([], "invalid", position, f"nested deeper than {MAX_DEPTH} levels")
-            values.append(value)
-            value.kind = "object" if char == "{" else "array"
-            open_containers.append((len(values) - 1, {} if char == "{" else None))
-            counts.append(0)
-            position += 1
-        else:
-            problem = _scan_scalar(text, position, value)
-            if problem is not None:
-                return Document([], "invalid", position, problem)
-            values.append(value)
-            if not value.closed or value.end == size:
-                if parent >= 0 and value.kind == "number":
-                    value.closed = False  # another digit could have come
-                if parent >= 0 or not value.closed:
-                    return _cut_off(values, open_containers, size)
-            position = value.end
-        # Close what ends here, and find the next value's place.
-        while True:
-            if not open_containers:
-                return Document(values, "complete", position)
-            parent, members = open_containers[-1]
-            position = _skip_blank(text, position)
-            if position == size:
-                return _cut_off(values, open_containers, size)
+    return _Scanner(text).run(start)
+
+
+def skip_blank(text: str, position: int) -> int:
+    """Return the offset behind JSON's white space at a position."""
+    match = _BLANK.match(text, position)
+    return match.end() if match else position
+
+
+class _Problem(Exception):
+    """The text is no JSON at a position, or no longer worth scanning."""
+
+    def __init__(self, position: int, message: str, state: State = "invalid") -> None:
+        super().__init__(message)
+        self.position = position
+        self.message = message
+        self.state = state
+
+
+class _Scanner:
+    """One scan.
+
+    `open` holds the index of each open container and the indices of its members by key (None for an array); `counts`
+    the number of its items.
+    """
+
+    __slots__ = ("any_shadowed", "counts", "open", "size", "text", "values")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.size = len(text)
+        self.values: list[Value] = []
+        self.open: list[tuple[int, dict[str, int] | None]] = []
+        self.counts: list[int] = []
+        self.any_shadowed = False
+
+    def run(self, start: int) -> Document:
+        """Scan from an offset; each round reads one value and finds the place of the next."""
+        position = skip_blank(self.text, start)
+        key: str | int = ""
+        try:
+            while position < self.size:
+                opened = self.text[position] in "{["
+                behind = self._open(position, key) if opened else self._scalar(position, key)
+                if behind is None:
+                    break
+                position = self._close(behind, just_opened=opened)
+                if not self.open:
+                    return self._document("complete", position)
+                if position == self.size:
+                    break
+                found = self._place(position)
+                if found is None:
+                    break
+                position, key = found
+        except _Problem as problem:
+            return Document([], problem.state, problem.position, problem.message)
+        for index, _ in self.open:
+            self.values[index].closed = False
+            self.values[index].end = self.values[index].core_end = self.size
+        return self._document("truncated", self.size)
+
+    def _document(self, state: State, end: int) -> Document:
+        if self.any_shadowed:  # what a shadowed container holds is shadowed too; containers stand before it
+            for value in self.values:
+                value.shadowed = value.shadowed or (value.above is not None and value.above.shadowed)
+        return Document(self.values, state, end)
+
+    def _add(self, value: Value) -> None:
+        if len(self.values) == MAX_VALUES:
+            raise _Problem(value.start, f"more than {MAX_VALUES} values", "too_large")
+        if self.open:
+            value.parent = self.open[-1][0]
+            value.above = self.values[value.parent]
+        self.values.append(value)
+
+    def _open(self, position: int, key: str | int) -> int:
+        """Begin an object or array; return the offset behind its bracket."""
+        if len(self.open) == MAX_DEPTH:
+            raise _Problem(position, f"nested deeper than {MAX_DEPTH} levels", "too_large")
+        is_object = self.text[position] == "{"
+        self._add(Value("object" if is_object else "array", position, self.size, key=key))
+        self.open.append((len(self.values) - 1, {} if is_object else None))
+        self.counts.append(0)
+        return position + 1
+
+    def _scalar(self, position: int, key: str | int) -> int | None:
+        """Read a string, number or word; return the offset behind it, or None where the text ends before it does."""
+        value = Value("null", position, self.size, key=key)
+        problem = _scan_scalar(self.text, position, value)
+        if problem is not None:
+            raise _Problem(position, problem)
+        self._add(value)
+        if not value.closed or value.end == self.size:
+            if self.open and value.kind == "number":
+                value.closed = False  # another digit could have come
+            if self.open or not value.closed:
+                return None
+        return value.end
+
+    def _close(self, position: int, *, just_opened: bool) -> int:
+        """Close the containers that end here; return the offset of what follows: a key or a value, or the end."""
+        text = self.text
+        while self.open:
+            index, members = self.open[-1]
+            position = skip_blank(text, position)
+            if position == self.size:
+                return position
             char = text[position]
             if char == ("]" if members is None else "}"):
                 position += 1
-                values[parent].end = values[parent].core_end = position
-                open_containers.pop()
-                counts.pop()
-                opened = False
+                self.values[index].end = self.values[index].core_end = position
+                self.open.pop()
+                self.counts.pop()
+                just_opened = False
                 continue
-            if not opened:
-                if char != ",":
-                    return Document([], "invalid", position, "expected a comma or the end of the container")
-                position = _skip_blank(text, position + 1)
-                if position == size:
-                    return _cut_off(values, open_containers, size)
-            break
+            if just_opened:
+                return position
+            if char != ",":
+                raise _Problem(position, "expected a comma or the end of the container")
+            return skip_blank(text, position + 1)
+        return position
+
+    def _place(self, position: int) -> tuple[int, str | int] | None:
+        """Return where the next value of the innermost container begins, and its key; None where the text ends."""
+        text = self.text
+        _, members = self.open[-1]
         if members is None:
-            item = counts[-1]
-            counts[-1] += 1
-            path = f"{values[parent].path}/{item}"
-            continue
-        # A key is due.
+            self.counts[-1] += 1
+            return position, self.counts[-1] - 1
         if text[position] != '"':
-            return Document([], "invalid", position, "expected a key in double quotes")
+            raise _Problem(position, "expected a key in double quotes")
         body = _STRING_BODY.match(text, position + 1)
         end = body.end() if body else position + 1
-        if end == size or _CUT_ESCAPE.match(text, end):
-            return _cut_off(values, open_containers, size)
+        if end == self.size or CUT_ESCAPE.match(text, end):
+            return None
         if text[end] != '"':
-            return Document([], "invalid", end, "bad escape in a key")
+            raise _Problem(end, "bad escape in a key")
         key = text[position + 1 : end]
         if "\\" in key:
             key = json.loads(text[position : end + 1], strict=False)
         if key in members:
-            _shadow(values, members[key], parent)
-        members[key] = len(values)
-        item = key
-        path = f"{values[parent].path}/{_pointer_part(key)}"
-        position = _skip_blank(text, end + 1)
-        if position == size:
-            return _cut_off(values, open_containers, size)
+            self.values[members[key]].shadowed = self.any_shadowed = True
+        members[key] = len(self.values)
+        position = skip_blank(text, end + 1)
+        if position == self.size:
+            return None
         if text[position] != ":":
-            return Document([], "invalid", position, "expected a colon")
-        position = _skip_blank(text, position + 1)
-
-
-def find_document(text: str) -> Document | None:
-    """Find the JSON document in an answer: the whole text, a fenced block, or an object or array in prose.
-
-    Args:
-        text: The answer.
-
-    Returns:
-        The document; the longest complete one where there are several, and a truncated one only where none is
-        complete. None where there is no JSON. Where the text as a whole begins like an object or array and cannot be
-        read, and nothing better is found, that invalid document, so that the reason can be told.
-    """
-    start = _skip_blank(text, 0)
-    if start == len(text):
-        return None
-    whole = scan(text, start)
-    container = text[start] in "{["
-    if whole.state == "complete" and _skip_blank(text, whole.end) == len(text):
-        return whole
-    if whole.state == "truncated" and (container or text[start] == '"'):
-        return whole  # a number or word that is cut off is no evidence of JSON
-    fenced = [scan(text, match.end()) for match in _FENCE.finditer(text)]
-    candidates = [document for document in fenced if _ends_fence(text, document)]
-    if not any(document.state == "complete" for document in candidates):
-        candidates += _in_prose(text)
-    if candidates:
-        return max(candidates, key=lambda document: (document.state == "complete", document.end - document.start))
-    return whole if container and whole.state == "invalid" else None
-
-
-def _in_prose(text: str) -> list[Document]:
-    """Every object and array in a text that holds at least one value and can be read.
-
-    Nothing inside one that cannot be read counts: its pointers would be those of another document.
-    """
-    documents = []
-    work = _MAX_WORK * len(text)
-    match = _BRACKET.search(text)
-    while match and work > 0:
-        document = scan(text, match.start())
-        work -= document.end - match.start() + 1
-        if document.state == "invalid":
-            behind = _behind_brackets(text, match.start())
-            work -= behind - match.start()
-            if behind == len(text) and _BEGINS_JSON.match(text, match.start()):
-                break  # broken, and cut off as well
-            match = _BRACKET.search(text, match.end() if behind == len(text) else behind)
-            continue
-        if len(document.values) > 1:
-            documents.append(document)
-        match = _BRACKET.search(text, document.end)
-    return documents
-
-
-def _behind_brackets(text: str, start: int) -> int:
-    """Offset behind the bracket that closes the one at `start`, whatever is between; the end of the text if none."""
-    depth = 0
-    for match in _BRACKET_OR_STRING.finditer(text, start):
-        if match.group() in {"{", "["}:
-            depth += 1
-        elif match.group() in {"}", "]"}:
-            depth -= 1
-            if depth == 0:
-                return match.end()
-    return len(text)
-
-
-def _ends_fence(text: str, document: Document) -> bool:
-    """Whether a document is all there is in its fenced block (a block in another language can begin with a number)."""
-    if document.state != "complete":
-        return document.state == "truncated" and text[document.start] in '{["'
-    rest = _skip_blank(text, document.end)
-    return rest == len(text) or text.startswith("```", rest)
-
-
-def _skip_blank(text: str, position: int) -> int:
-    match = _BLANK.match(text, position)
-    return match.end() if match else position
+            raise _Problem(position, "expected a colon")
+        return skip_blank(text, position + 1), key
 
 
 def _scan_scalar(text: str, position: int, value: Value) -> str | None:
@@ -284,7 +317,7 @@ def _scan_scalar(text: str, position: int, value: Value) -> str | None:
         value.core_start = position + 1
         body = _STRING_BODY.match(text, position + 1)
         end = body.end() if body else position + 1
-        if end == size or _CUT_ESCAPE.match(text, end):
+        if end == size or CUT_ESCAPE.match(text, end):
             value.closed = False
             value.end = value.core_end = size
             return None
@@ -303,32 +336,11 @@ def _scan_scalar(text: str, position: int, value: Value) -> str | None:
         elif number.end() < size and text[number.end()] in "0123456789.eE":
             return "not a number"
         return None
-    word, kind = _WORDS.get(char, ("", "null"))
-    value.kind = kind
+    word, value.kind = _WORDS.get(char, ("", "null"))
     if word and text.startswith(word, position):
         value.end = value.core_end = position + len(word)
         return None
-    if word and word.startswith(text[position : position + len(word)]) and size - position < len(word):
+    if word and size - position < len(word) and word.startswith(text[position:]):
         value.closed = False
         return None
     return "expected a value"
-
-
-def _cut_off(values: list[Value], open_containers: list[tuple[int, dict[str, int] | None]], size: int) -> Document:
-    for index, _ in open_containers:
-        values[index].closed = False
-        values[index].end = values[index].core_end = size
-    return Document(values, "truncated", size)
-
-
-def _shadow(values: list[Value], first: int, parent: int) -> None:
-    """Mark a value and all in it: they are those from its index up to the next value in the same object."""
-    values[first].shadowed = True
-    for value in values[first + 1 :]:
-        if value.parent == parent:
-            break
-        value.shadowed = True
-
-
-def _pointer_part(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1") if "~" in key or "/" in key else key

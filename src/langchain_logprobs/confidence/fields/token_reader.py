@@ -1,0 +1,68 @@
+"""How the code of this package reads tokens: their logprobs, their alternatives, and what a censored one can have been.
+
+Everything here goes through these few accessors, so that one file knows in which form the tokens are kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from langchain_logprobs.formats.tokens import Alternative, TokenLogprob, Tokens, usable_logprob
+
+
+class TokenReader:
+    """The tokens of one answer, read once for all of its fields.
+
+    Attributes:
+        logprobs: The usable logprob of each token (nats); None where it is censored.
+    """
+
+    __slots__ = ("_tokens", "logprobs")
+
+    def __init__(self, tokens: Sequence[TokenLogprob]) -> None:
+        """Read the tokens' logprobs."""
+        self._tokens = Tokens.of(tokens)
+        self.logprobs = [None if logprob != logprob else logprob for logprob in self._tokens.logprobs]
+
+    def __len__(self) -> int:
+        """Return how many tokens there are."""
+        return len(self.logprobs)
+
+    def alternatives(self, index: int) -> Sequence[Alternative]:
+        """Return what the provider sent of the other tokens at a position, the emitted one often among them."""
+        return self._tokens.alternatives_at(index)
+
+    def others(self, index: int) -> Iterator[tuple[Alternative, float]]:
+        """Yield the alternatives that were not taken at a position, each with its probability.
+
+        Those without a usable logprob are left out. The emitted token itself is left out once: the same text a second
+        time is another token.
+        """
+        alternatives = self._tokens.alternatives_at(index)
+        text = self._tokens.texts[index]
+        emitted = False
+        for alternative in alternatives:
+            if not emitted and alternative.token == text:
+                emitted = True
+                continue
+            logprob = usable_logprob(alternative.logprob)
+            if logprob is not None:
+                yield alternative, math.exp(logprob)
+
+    def probability(self, index: int) -> float | None:
+        """Return the probability of the emitted token; None where it is censored."""
+        logprob = self.logprobs[index]
+        return None if logprob is None else math.exp(logprob)
+
+    def bound(self, index: int) -> float:
+        """Return the most that the probability of the emitted token can be.
+
+        Of a censored token that is the smallest of its alternatives' probabilities, as the provider lists the most
+        likely tokens, and no more than they leave of 1; 1.0 where it has none.
+        """
+        known = self.probability(index)
+        if known is not None:
+            return known
+        listed = [probability for _, probability in self.others(index)]
+        return max(0.0, min(min(listed), 1.0 - math.fsum(listed))) if listed else 1.0
