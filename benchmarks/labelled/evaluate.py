@@ -1,11 +1,11 @@
 """Do the numbers find the wrong answers? Figures of the package on labelled answers.
 
-    python benchmarks/labelled/evaluate.py [PATH] [--json FILE] [--markdown] [--check]
+    python benchmarks/labelled/evaluate.py [PATH ...] [--json FILE] [--markdown] [--check]
 
-PATH is a file of labelled answers (see answers.py), by default the one that make.py made. With `--check` it exits with
-1 where fewer than 95 % of the `high` answers are right, fewer than 80 % of the wrong ones are `low`, or a field's
-confidence ranks its values worse than joint x end does, by more than chance. It exits with 2 for a file that it cannot
-read.
+Each PATH is a file of labelled answers (see answers.py), by default the first of the two that make.py made; several are
+taken together. With `--check` it exits with 1 where fewer than 95 % of the `high` answers are right, fewer than 80 % of
+the wrong ones are `low`, or a field's confidence ranks its values worse than joint x end does, by more than chance. It
+exits with 2 for a file that it cannot read.
 """
 
 from __future__ import annotations
@@ -213,9 +213,9 @@ def threshold_figures(rows: Sequence[Row]) -> list[Figures]:
     return results
 
 
-def evaluate(path: Path) -> Figures:
-    """All figures of a file of labelled answers."""
-    rows = [report_rows(answer) for answer in answers.read(path)]
+def evaluate(paths: Sequence[Path]) -> Figures:
+    """All figures of files of labelled answers, taken together."""
+    rows = [report_rows(answer) for path in paths for answer in answers.read(path)]
     return {
         "answers": len(rows),
         "right": sum(row.right for row in rows),
@@ -302,15 +302,15 @@ def threshold_table(results: Figures) -> list[list[str]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("path", nargs="?", type=Path, default=answers.OWN, help="the labelled answers")
+    parser.add_argument("paths", nargs="*", type=Path, default=[answers.OWN], metavar="PATH", help="labelled answers")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     parser.add_argument("--check", action="store_true", help="exit with 1 where a bound is missed")
     options = parser.parse_args()
     try:
-        results = evaluate(options.path)
+        results = evaluate(options.paths)
     except (OSError, EOFError, ValueError) as error:  # EOFError: a compressed file that is cut off
-        print(f"{options.path}: {error}", file=sys.stderr)
+        print(f"{', '.join(map(str, options.paths))}: {error}", file=sys.stderr)
         return 2
     draw = tables.as_markdown if options.markdown else tables.as_text
     print(f"{results['answers']} answers, {results['right']} right in every field\n")

@@ -56,8 +56,9 @@ class Task(NamedTuple):
         uses_schema: Whether every other question is asked with the schema in the request, so that the server allows
             nothing else; the rest rely on the examples.
         one_word: Whether one of the models gives the same label in nine of ten answers, where at most half of them
-            are right: it repeats the examples and does not read the question. How sure it is says nothing then, so
-            these tasks are in a file of their own. Found by looking at the answers, not at their confidence.
+            are right: it repeats the examples and does not read the question. These tasks are in a file of their own.
+            The rule was made after their answers had been seen to be sure and wrong, so the figures without them say
+            what confidence is worth where a model does the task, and those of both files what it is worth at all.
     """
 
     name: str
