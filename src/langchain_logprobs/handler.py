@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import time_ns
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
-from opentelemetry.trace import SpanKind
 
 from langchain_logprobs._version import __version__
-from langchain_logprobs.capture import asked as request
+from langchain_logprobs.capture import asked
 from langchain_logprobs.capture.inline import InlineUnlessItStarvesOthers, guarded, log_failure
-from langchain_logprobs.capture.received import ITEMS_A_PIECE, collect, container_of
-from langchain_logprobs.capture.runs import Run, runs_of
-from langchain_logprobs.confidence.calls import Call, Step, find
+from langchain_logprobs.capture.lifecycle import Call, Lifecycle, invocation_params
+from langchain_logprobs.capture.received import ITEMS_A_PIECE, container_of
+from langchain_logprobs.capture.runs import runs_of
 from langchain_logprobs.settings import Settings
-from langchain_logprobs.telemetry import genai
+from langchain_logprobs.telemetry import genai, names
+from langchain_logprobs.telemetry.messages import input_messages
 from langchain_logprobs.telemetry.spans import Telemetry
 
 if TYPE_CHECKING:
@@ -26,9 +25,9 @@ if TYPE_CHECKING:
     from langchain_core.outputs import ChatGenerationChunk, GenerationChunk, LLMResult
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import TracerProvider
+    from opentelemetry.trace import Span, TracerProvider
 
-logger = logging.getLogger("langchain_logprobs")
+    from langchain_logprobs.capture.calls import ModelCall
 
 _HIDDEN_TAG = "langsmith:hidden"
 _GRAPH_STEP_TAG = "graph:step"
@@ -53,6 +52,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
         logger_provider: LoggerProvider | None = None,
+        on_call: Callable[[ModelCall], object] | None = None,
     ) -> None:
         """Make a handler.
 
@@ -61,15 +61,29 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
             tracer_provider: Where spans go; None for the process's own provider.
             meter_provider: Where metrics go; None for the process's own.
             logger_provider: Where log-based events go (Settings.events); None for the process's own.
+            on_call: Called with each model call as it ends, in the thread or event loop that ends it, so it should
+                take no longer than a callback may. What it raises is logged and goes no further.
 
         Raises:
-            ValueError: A setting, or an environment variable that gives one, has a value that is not allowed.
+            TypeError: `settings` is no Settings, or `on_call` cannot be called.
+
+        Example:
+            >>> from langchain_logprobs import LogprobsCallbackHandler, Settings
+            >>> handler = LogprobsCallbackHandler(Settings(capture_text=False))
+            >>> handler.open_runs
+            0
         """
         if settings is not None and not isinstance(settings, Settings):
-            raise ValueError(f"settings={settings!r} is not a langchain_logprobs.Settings.")
+            raise TypeError(
+                f"settings={settings!r:.200} is not a langchain_logprobs.Settings, such as Settings(spans='llm')."
+            )
+        if on_call is not None and not callable(on_call):
+            raise TypeError(f"on_call={on_call!r:.200} cannot be called: give a function that takes a ModelCall.")
         self._settings = Settings.from_env() if settings is None else settings
-        self._telemetry = Telemetry(self._settings, tracer_provider, meter_provider, logger_provider, __version__)
+        telemetry = Telemetry(self._settings, tracer_provider, meter_provider, logger_provider, __version__)
         self._runs = runs_of(tracer_provider)
+        self._lifecycle = Lifecycle(self._settings, telemetry, self._runs, on_call)
+        self._on_call = on_call
         self._max_items = self._settings.max_chunks * ITEMS_A_PIECE
 
     @property
@@ -81,6 +95,27 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
     def open_runs(self) -> int:
         """How many runs are open now, over all handlers that share this one's tracer provider."""
         return len(self._runs)
+
+    def get_span(self, run_id: UUID) -> Span | None:
+        """Return the span of an open run, to write attributes of your own on it.
+
+        Args:
+            run_id: The run's id, as LangChain's callbacks and `config["run_id"]` have it.
+
+        Returns:
+            The span; None where no such run is open, or where it has no span.
+        """
+        run = self._runs.find(run_id)
+        span: Span | None = None if run is None else run.span
+        return span
+
+    def __deepcopy__(self, memo: object) -> LogprobsCallbackHandler:
+        """Return this very handler: a copied model (`model_copy(deep=True)`) reports to the same one."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as a handler with the same settings, on the providers of the process that loads it."""
+        return LogprobsCallbackHandler, (self._settings,)
 
     def close(self) -> None:
         """End the spans of all open runs now, as `partial`. The program's exit does this by itself."""
@@ -102,7 +137,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
     ) -> None:
         """Start a chat model's span."""
         prompt = messages[0] if messages else []
-        self._start_call("chat", serialized, prompt, run_id, parent_run_id, metadata or {}, kwargs)
+        self._start_call("chat", serialized, prompt, (), run_id, parent_run_id, metadata or {}, kwargs)
 
     @guarded
     def on_llm_start(
@@ -117,7 +152,30 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """Start a completion model's span."""
-        self._start_call("text_completion", serialized, prompts, run_id, parent_run_id, metadata or {}, kwargs)
+        self._start_call("text_completion", serialized, prompts, prompts, run_id, parent_run_id, metadata or {}, kwargs)
+
+    def _start_call(
+        self,
+        operation: str,
+        serialized: dict[str, Any],
+        messages: Sequence[Any],
+        prompts: Sequence[str],
+        run_id: UUID,
+        parent_run_id: UUID | None,
+        metadata: Mapping[str, Any],
+        kwargs: Mapping[str, Any],
+    ) -> None:
+        params = invocation_params(kwargs)
+        model = genai.request_model(metadata, params)
+        identity = {names.OPERATION: operation, names.PROVIDER: genai.provider_name(metadata, params)}
+        if model is not None:
+            identity[names.REQUEST_MODEL] = model
+        pairs = [*identity.items(), *genai.request_attributes(params, metadata)]
+        call = Call(identity, asked.asked_of(serialized, prompts, params, kwargs, _dropped_by))
+        if self._settings.capture_messages:
+            call.messages = input_messages(messages)
+        name = operation if model is None else f"{operation} {model}"
+        self._lifecycle.start_call(name, run_id, parent_run_id, pairs, call)
 
     def on_llm_new_token(
         self,
@@ -131,15 +189,21 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
     ) -> None:
         """Store a chunk and return; everything else happens when the run ends."""
         try:  # guarded in place: the decorator would cost a token as much as the storing does
-            run = self._runs.get(run_id.int) or self._start_late(run_id, parent_run_id)
+            run = self._runs.get(run_id.int) or self._lifecycle.start_late(run_id, parent_run_id)
             if run is None:
                 return
             pieces = run.pieces
+            if pieces is None:  # nobody would see what became of it
+                return
             if len(pieces) < self._max_items:
                 # Nearly all integrations have it here; where not, container_of looks everywhere.
                 info = None if chunk is None else chunk.generation_info
                 container = info.get("logprobs") if info else None
-                pieces.extend((time_ns(), token, container_of(chunk, kwargs) if container is None else container))
+                # Without a text, the chunk says what it brought: reasoning, or a part of a tool call.
+                text = token or chunk or ""
+                pieces.extend((time_ns(), text, container_of(chunk, kwargs) if container is None else container))
+                if chunk is None and isinstance(run.data, Call):
+                    run.data.without_chunks = True
             else:
                 run.dropped_pieces += 1
         except Exception:
@@ -151,8 +215,8 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
     ) -> None:
         """Read what came, write it on the span, and end it."""
         if self._runs.find(run_id) is None:
-            self._start_late(run_id, parent_run_id)
-        self._end(run_id, None, response)
+            self._lifecycle.start_late(run_id, parent_run_id)
+        self._lifecycle.end(run_id, None, response)
 
     @guarded
     def on_llm_error(
@@ -160,8 +224,8 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
     ) -> None:
         """End the span with what had come until then."""
         if self._runs.find(run_id) is None:
-            self._start_late(run_id, parent_run_id)
-        self._end(run_id, error, kwargs.get("response"))
+            self._lifecycle.start_late(run_id, parent_run_id)
+        self._lifecycle.end(run_id, error, kwargs.get("response"))
 
     # Everything around them.
 
@@ -179,19 +243,19 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
     ) -> None:
         """Start a chain's, graph's or graph node's span."""
         tags, metadata = tags or [], metadata or {}
-        name = str(kwargs.get("name") or request.class_name(serialized) or "chain")
+        name = str(kwargs.get("name") or asked.class_name(serialized) or "chain")
         pairs: list[tuple[str, Any]] = []
         if _is_graph(name, parent_run_id, tags, metadata):
             agent = str(metadata.get("lc_agent_name") or name)
-            pairs = [(genai.OPERATION, "invoke_agent"), (genai.AGENT_NAME, agent)]
+            pairs = [(names.OPERATION, "invoke_agent"), (names.AGENT_NAME, agent)]
             pairs += genai.conversation_attributes(metadata)
             name = f"invoke_agent {agent}"
         elif parent_run_id is None:
-            pairs = [(genai.OPERATION, "invoke_workflow"), (genai.WORKFLOW_NAME, name)]
+            pairs = [(names.OPERATION, "invoke_workflow"), (names.WORKFLOW_NAME, name)]
             pairs += genai.conversation_attributes(metadata)
             name = f"invoke_workflow {name}"
         hidden = _HIDDEN_TAG in tags
-        self._start_step(None if hidden else name, SpanKind.INTERNAL, run_id, parent_run_id, pairs)
+        self._lifecycle.start_step(None if hidden else name, "internal", run_id, parent_run_id, pairs)
 
     @guarded
     def on_tool_start(
@@ -209,11 +273,11 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         """Start a tool's span."""
         name = str(kwargs.get("name") or (serialized or {}).get("name") or "tool")
         pairs = [
-            (genai.OPERATION, "execute_tool"),
-            (genai.TOOL_NAME, name),
-            (genai.TOOL_CALL_ID, kwargs.get("tool_call_id")),
+            (names.OPERATION, "execute_tool"),
+            (names.TOOL_NAME, name),
+            (names.TOOL_CALL_ID, kwargs.get("tool_call_id")),
         ]
-        self._start_step(f"execute_tool {name}", SpanKind.INTERNAL, run_id, parent_run_id, pairs)
+        self._lifecycle.start_step(f"execute_tool {name}", "internal", run_id, parent_run_id, pairs)
 
     @guarded
     def on_retriever_start(
@@ -228,17 +292,17 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """Start a retriever's span."""
-        name = str(kwargs.get("name") or request.class_name(serialized) or "retriever")
-        pairs = [(genai.OPERATION, "retrieval")]
-        self._start_step(f"retrieval {name}", SpanKind.CLIENT, run_id, parent_run_id, pairs)
+        name = str(kwargs.get("name") or asked.class_name(serialized) or "retriever")
+        pairs = [(names.OPERATION, "retrieval")]
+        self._lifecycle.start_step(f"retrieval {name}", "client", run_id, parent_run_id, pairs)
 
     @guarded
     def _on_end(self, result: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        self._end(run_id, None, None)
+        self._lifecycle.end(run_id, None, None)
 
     @guarded
     def _on_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        self._end(run_id, error, None)
+        self._lifecycle.end(run_id, error, None)
 
     on_chain_end: Any = _on_end
     on_tool_end: Any = _on_end
@@ -253,130 +317,6 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
     def on_resume(self, event: Any) -> None:
         """LangGraph tells every handler; the resumed run starts anew."""
 
-    # How a run starts and ends.
-
-    def _start_step(
-        self,
-        name: str | None,
-        kind: SpanKind,
-        run_id: UUID,
-        parent_run_id: UUID | None,
-        pairs: Sequence[tuple[str, Any]],
-    ) -> None:
-        visible = name is not None and self._settings.spans == "all"
-        self._start(name if visible else None, kind, run_id, parent_run_id, pairs, Step())
-
-    def _start_call(
-        self,
-        operation: str,
-        serialized: dict[str, Any],
-        prompt: Sequence[Any],
-        run_id: UUID,
-        parent_run_id: UUID | None,
-        metadata: Mapping[str, Any],
-        kwargs: Mapping[str, Any],
-    ) -> None:
-        params = kwargs.get("invocation_params")
-        params = params if isinstance(params, Mapping) else {}
-        model = genai.request_model(metadata, params)
-        identity = {genai.OPERATION: operation, genai.PROVIDER: genai.provider_name(metadata, params)}
-        if model is not None:
-            identity[genai.REQUEST_MODEL] = model
-        asked = request.asks_for_logprobs(params)
-        in_constructor = not asked and request.constructor_asks(serialized)
-        call = Call(
-            identity, kwargs, asked or in_constructor, in_constructor, genai.choice_count(params),
-            request.class_name(serialized),
-        )  # fmt: skip
-        pairs = [*identity.items(), *genai.request_attributes(params, metadata)]
-        if self._settings.capture_messages:
-            pairs.append((genai.INPUT_MESSAGES, genai.messages_json(prompt)))
-        name = operation if model is None else f"{operation} {model}"
-        self._start(name, SpanKind.CLIENT, run_id, parent_run_id, pairs, call)
-
-    def _start(
-        self,
-        name: str | None,
-        kind: SpanKind,
-        run_id: UUID,
-        parent_run_id: UUID | None,
-        pairs: Sequence[tuple[str, Any]],
-        data: Step | Call,
-    ) -> Run:
-        known = self._runs.find(run_id)
-        if known is not None:  # this handler, or another on the same provider, was given twice
-            known.deliveries += 1
-            return known
-        start_time = time_ns()
-        parent = self._runs.find(parent_run_id)
-        above = parent
-        while above is not None and above.span is None:
-            above = above.parent
-        span = None
-        if name is not None:
-            parent_span = None if above is None else above.span
-            span = self._telemetry.start_span(name, kind, parent_span, start_time, pairs)
-        run = Run(run_id, parent, span, start_time, data, self._abandon)
-        settings = self._settings
-        self._runs.open(run, run_id, max_open=settings.max_open_runs, max_age_seconds=settings.max_run_seconds)
-        return run
-
-    def _start_late(self, run_id: UUID, parent_run_id: UUID | None) -> Run | None:
-        """Start a model call whose start was not reported; one that has ended already stays ended."""
-        if self._runs.was_ended(run_id):
-            return None
-        identity = {genai.OPERATION: "chat", genai.PROVIDER: "unknown"}
-        return self._start("chat", SpanKind.CLIENT, run_id, parent_run_id, [*identity.items()], Call(identity))
-
-    def _end(self, run_id: UUID, error: BaseException | None, response: Any) -> None:
-        run = self._runs.end(run_id)
-        if run is not None:
-            self._finish(run, error, response, None)
-
-    @guarded
-    def _abandon(self, run: Run, reason: str) -> None:
-        self._finish(run, None, None, reason)
-
-    def _finish(self, run: Run, error: BaseException | None, response: Any, abandoned: str | None) -> None:
-        """Write an ended run on its span, and end the span whatever happens."""
-        end_time = time_ns()
-        failure = None if error is None or _is_control_flow(error) else error
-        if isinstance(run.data, Step):
-            if run.span is not None:
-                self._telemetry.end_span(run.span, end_time, failure, run.data.roll_up)
-            return
-        try:
-            self._record(run, run.data, error, response, abandoned, end_time)
-        except Exception as fault:
-            logger.warning("langchain-logprobs could not record a model call; the chain goes on", exc_info=True)
-            self._telemetry.mark_failed(run.span, fault)
-        finally:
-            self._telemetry.end_span(run.span, end_time, failure)
-
-    def _record(
-        self, run: Run, call: Call, error: BaseException | None, response: Any, abandoned: str | None, end_time: int
-    ) -> None:
-        captured = collect(
-            run.pieces,
-            response,
-            deliveries=run.deliveries,
-            expected_choices=call.choices,
-            dropped_pieces=run.dropped_pieces,
-        )
-        failed = None if error is None else f"ended early by {type(error).__name__}"
-        findings = find(call, captured, self._settings, failed=failed, abandoned=abandoned)
-        first = captured.choices[0]
-        generations = [choice.generation for choice in captured.choices if choice.generation is not None]
-        pairs = list(genai.response_attributes(response, generations))
-        if captured.first_chunk_time is not None:
-            pairs.append((genai.TIME_TO_FIRST_CHUNK, max(0, captured.first_chunk_time - run.start_time) / 1e9))
-        if self._settings.capture_messages and generations:
-            outputs = [getattr(generation, "message", generation.text) for generation in generations]
-            pairs.append((genai.OUTPUT_MESSAGES, genai.messages_json(outputs)))
-        self._telemetry.record_call(run.span, findings, first.chunks, end_time, call.identity, pairs)
-        span_id = self._telemetry.span_id(run.span)
-        self._runs.add_up(run, lambda above: above.roll_up.add(findings, span_id) if isinstance(above, Step) else None)
-
 
 def _is_graph(name: str, parent_run_id: UUID | None, tags: Sequence[str], metadata: Mapping[str, Any]) -> bool:
     """Tell a LangGraph graph from its nodes, which carry the same metadata and a tag for their step."""
@@ -389,7 +329,8 @@ def _is_graph(name: str, parent_run_id: UUID | None, tags: Sequence[str], metada
     return parent_run_id is None or name == metadata.get("lc_agent_name")
 
 
-def _is_control_flow(error: BaseException) -> bool:
-    """Tell whether an exception is no failure: LangGraph's interrupts and commands, or a consumer that stopped."""
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    return not kinds.isdisjoint(("GraphBubbleUp", "GeneratorExit", "CancelledError"))
+def _dropped_by(class_name: str) -> str | None:
+    # Not at the top: only a call that asks for logprobs needs the patches.
+    from langchain_logprobs.patches.recovery import dropped_by
+
+    return dropped_by(class_name)

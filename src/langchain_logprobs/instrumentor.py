@@ -2,76 +2,238 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
+import sys
 import threading
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from langchain_logprobs.handler import LogprobsCallbackHandler
-
+# Nothing of LangChain's, OpenTelemetry's or pydantic's here: in a process that is instrumented and never imports
+# LangChain, they would be all that `opentelemetry-instrument` spends time on.
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from contextvars import ContextVar
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
+    from langchain_core.callbacks import BaseCallbackHandler
+    from opentelemetry._logs import LoggerProvider
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
+    from langchain_logprobs.handler import LogprobsCallbackHandler
     from langchain_logprobs.settings import Settings
 
-_PROVIDERS = ("tracer_provider", "meter_provider", "logger_provider")
+logger = logging.getLogger("langchain_logprobs")
+
+_HOOKS_MODULE = "langchain_core.tracers.context"
+"""Where LangChain keeps its hooks. It imports this before the first run, if not earlier."""
 
 
-class _CurrentHandler:
-    """What LangChain asks for a handler whenever it configures callbacks: `get()` is all that it calls.
+class _Choice(NamedTuple):
+    """What `instrument` was given; None stands for the environment and the process's own providers."""
+
+    settings: Settings | None
+    tracer_provider: TracerProvider | None
+    meter_provider: MeterProvider | None
+    logger_provider: LoggerProvider | None
+
+    def comes_to(self, other: _Choice) -> bool:
+        """Tell whether both mean the same now."""
+        if self == other:
+            return True
+        return all(
+            ours is theirs or ours == theirs for ours, theirs in zip(self._in_force(), other._in_force(), strict=True)
+        )
+
+    def _in_force(self) -> tuple[object, ...]:
+        from langchain_logprobs.settings import Settings
+        from langchain_logprobs.telemetry import process
+
+        return (
+            Settings.from_env() if self.settings is None else self.settings,
+            process.tracer_provider() if self.tracer_provider is None else self.tracer_provider,
+            process.meter_provider() if self.meter_provider is None else self.meter_provider,
+            process.logger_provider() if self.logger_provider is None else self.logger_provider,
+        )
+
+
+class _Current:
+    """What LangChain asks for a handler whenever it configures callbacks.
 
     It stands in for a ContextVar, whose value one thread cannot change for the others, and a hook can never be
     unregistered: this one is registered once and answers None while the process is not instrumented.
+
+    It stands in for the hook's class of handlers, too. LangChain calls `get` twice, once to see whether there is a
+    handler and once to take it, and makes one of that class if there is none the second time.
     """
 
     def __init__(self) -> None:
-        self.handler: LogprobsCallbackHandler | None = None
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
+        self.choice: _Choice | None = None
+        self._handler: LogprobsCallbackHandler | None = None
         self._registered = False
 
+    def switch(self, choice: _Choice | None) -> None:
+        with self.lock:
+            self.choice, self._handler = choice, None
+
     def get(self) -> LogprobsCallbackHandler | None:
-        return self.handler
+        """Return the handler that a run which starts here gets."""
+        if self.choice is None:
+            return None
+        from langchain_logprobs.telemetry.process import is_suppressed
+
+        return None if is_suppressed() else self._handler or self.handler()
+
+    def handler(self) -> LogprobsCallbackHandler | None:
+        """Return the handler in force. It is made when it is first asked for, and never raises into the caller."""
+        with self.lock:
+            if self._handler is None and self.choice is not None:
+                try:
+                    from langchain_logprobs.handler import LogprobsCallbackHandler
+
+                    settings, tracer_provider, meter_provider, logger_provider = self.choice
+                    self._handler = LogprobsCallbackHandler(
+                        settings,
+                        tracer_provider=tracer_provider,
+                        meter_provider=meter_provider,
+                        logger_provider=logger_provider,
+                    )
+                except Exception:
+                    self.choice = None  # or it would be tried and logged with every run
+                    logger.exception("langchain-logprobs could not be switched on; nothing is traced")
+            return self._handler
+
+    def __instancecheck__(self, handler: object) -> bool:
+        return handler is self._handler
+
+    def __call__(self) -> BaseCallbackHandler:
+        """Make a handler that does nothing, for a run that starts just when the process is uninstrumented."""
+        from langchain_core.callbacks import BaseCallbackHandler
+
+        return BaseCallbackHandler()
 
     def register(self) -> None:
-        if not self._registered:
-            # Not at the top: it takes langsmith with it, 300 ms that only this line has a use for.
-            from langchain_core.tracers.context import register_configure_hook
+        """Register with LangChain: now if it is imported, and right after it is imported if not."""
+        with self.lock:
+            if not self._registered:
+                self._registered = True
+                _act_after_import(_HOOKS_MODULE, self._register)
 
-            register_configure_hook(cast("ContextVar[Any]", self), inheritable=True)
-            self._registered = True
+    def _register(self, module: Any) -> None:
+        module.register_configure_hook(cast("ContextVar[Any]", self), inheritable=True, handle_class=cast(Any, self))
 
 
-_current = _CurrentHandler()
+class _AfterImport:
+    """Acts once, right after a module was imported. The module itself is found and loaded as ever."""
+
+    def __init__(self, name: str, act: Callable[[Any], None]) -> None:
+        self._name, self._act = name, act
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        for finder in list(sys.meta_path):
+            find = getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = None if finder is self or find is None else find(fullname, path, target)
+            if spec is not None:
+                _guarded(self._watch, spec.loader)
+                return spec
+        return None
+
+    def _watch(self, loader: Any) -> None:
+        load = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            load(module)
+            # Some loaders, that of a zip file for one, load more modules than this.
+            if module.__name__ == self._name and self in sys.meta_path:
+                del loader.exec_module
+                sys.meta_path.remove(self)
+                _guarded(self._act, module)
+
+        # On the loader, not in another loader around it: whoever asks it for the module's source must still get it.
+        loader.exec_module = exec_module
+
+
+def _act_after_import(name: str, act: Callable[[Any], None]) -> None:
+    if name in sys.modules:
+        _guarded(act, importlib.import_module(name))  # waits where another thread is still at it
+    else:
+        sys.meta_path.insert(0, _AfterImport(name, act))
+
+
+def _guarded(act: Callable[[Any], None], argument: Any) -> None:
+    """Call `act`; whatever it raises must not end an import of the user's."""
+    try:
+        act(argument)
+    except Exception:
+        logger.exception("langchain-logprobs could not register with LangChain; nothing is traced")
+
+
+_current = _Current()
 
 
 class LogprobsInstrumentor:
     """Traces every LangChain call of this process; `opentelemetry-instrument` loads it by its entry point.
 
     There is one instrumentation a process: a second `instrument` while one is active changes nothing. A handler that
-    is passed in `callbacks` as well makes no second span.
+    is passed in `callbacks` as well makes no second span. Calls inside OpenTelemetry's `suppress_instrumentation()`
+    are not traced.
+
+    Example:
+        >>> from langchain_logprobs import LogprobsInstrumentor, Settings
+        >>> LogprobsInstrumentor().instrument(Settings(spans="llm"))
+        >>> LogprobsInstrumentor().uninstrument()
     """
 
-    def instrument(self, *, settings: Settings | None = None, **kwargs: Any) -> None:
-        """Switch on.
+    def instrument(
+        self,
+        settings: Settings | None = None,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        logger_provider: LoggerProvider | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Switch on. LangChain may be imported before or after, and is not imported by this.
 
         Args:
-            settings: What to record; None reads the environment.
-            **kwargs: `tracer_provider`, `meter_provider` and `logger_provider`, each None or absent for the process's
-                own. Whatever else `opentelemetry-instrument` hands to every instrumentor is ignored.
+            settings: What to record; None reads the environment (`Settings.from_env`, which never raises because of
+                it) when the first run starts.
+            tracer_provider: Where spans go; None for the process's own, which may be set later.
+            meter_provider: Where metrics go; None for the process's own.
+            logger_provider: Where log-based events go (Settings.events); None for the process's own.
+            **kwargs: Ignored: what else `opentelemetry-instrument` hands to every instrumentor.
 
         Raises:
-            ValueError: A setting has a value that is not allowed.
+            TypeError: `settings` is something else than Settings.
         """
+        if settings is not None:
+            from langchain_logprobs.settings import Settings
+
+            if not isinstance(settings, Settings):
+                raise TypeError(
+                    f"settings={settings!r:.200} is not a langchain_logprobs.Settings, such as Settings(spans='llm')."
+                )
+        choice = _Choice(settings, tracer_provider, meter_provider, logger_provider)
         with _current.lock:
-            if _current.handler is None:
-                providers = {name: kwargs[name] for name in _PROVIDERS if name in kwargs}
-                _current.handler = LogprobsCallbackHandler(settings, **providers)
+            if _current.choice is None:
+                _current.switch(choice)
                 _current.register()
+            elif not _current.choice.comes_to(choice):
+                logger.warning(
+                    "langchain-logprobs is on already, with other settings or providers, and keeps them: "
+                    "call LogprobsInstrumentor().uninstrument() before instrument() to change them"
+                )
 
     def uninstrument(self, **_: Any) -> None:
         """Switch off. Runs that are open still end; new ones are not traced."""
-        with _current.lock:
-            _current.handler = None
+        _current.switch(None)
 
     @property
     def handler(self) -> LogprobsCallbackHandler | None:
         """The handler in force; None while the process is not instrumented."""
-        return _current.handler
+        return _current.handler()

@@ -2,149 +2,350 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import itertools
+import logging
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+import textwrap
+import threading
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from langchain_logprobs.formats.tokens import LOW_PROBABILITY
+
+logger = logging.getLogger("langchain_logprobs")
 
 ENV_PREFIX = "LANGCHAIN_LOGPROBS_"
 """Every setting can be given as this prefix and its name in capitals, e.g. `LANGCHAIN_LOGPROBS_EVENTS=log`."""
 
 CAPTURE_CONTENT_ENV = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
-"""The ecosystem's own switch. NO_CONTENT removes all text, SPAN_ONLY and SPAN_AND_EVENT add the messages."""
+"""The switch that all GenAI instrumentations share, see `Settings.from_env`."""
 
-_CONTENT_MODES = ("NO_CONTENT", "SPAN_ONLY", "EVENT_ONLY", "SPAN_AND_EVENT")
-
-
-def _number(default: float, low: float, high: float, doc: str) -> Any:
-    return field(default=default, metadata={"range": (low, high), "doc": doc})
+_T = TypeVar("_T")
 
 
-def _choice(default: Any, doc: str) -> Any:
-    return field(default=default, metadata={"doc": doc})
+class Setting(NamedTuple):
+    """What one setting can be, read off its declaration in `Settings`.
+
+    Attributes:
+        name: Its name.
+        annotation: Its type, with its range where it is a number.
+        default: Its default.
+        choices: The words that it can be; empty for a switch or a number.
+        low: The least number that it can be; None for words and switches.
+        high: The greatest one.
+    """
+
+    name: str
+    annotation: Any
+    default: Any
+    choices: tuple[str, ...]
+    low: float | None
+    high: float | None
+
+    @property
+    def allowed(self) -> str:
+        """What it can be, e.g. `an integer from 1 to 128`."""
+        if self.choices:
+            return f"one of {', '.join(map(repr, self.choices))}"
+        if self.low is None:
+            return "True or False"
+        if isinstance(self.default, int):
+            return f"an integer from {self.low} to {self.high}"
+        return f"a number from {self.low:g} to {self.high:g}"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that gives it."""
+        return ENV_PREFIX + self.name.upper()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+SETTINGS: dict[str, Setting] = {}
+"""Every setting by its name, in the order of their declaration; `Settings` fills it."""
+
+
+def meanings() -> dict[str, str]:
+    """Return what each setting means, by its name: the text under its declaration, which editors show as well.
+
+    Empty where the source of this module is not installed.
+    """
+    try:
+        (declaration,) = ast.parse(textwrap.dedent(inspect.getsource(Settings))).body
+    except OSError:
+        return {}
+    found = {}
+    for item, text in itertools.pairwise(cast("ast.ClassDef", declaration).body):
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+            found[item.target.id] = " ".join(ast.literal_eval(cast("ast.Expr", text).value).split())
+    return found
+
+
+class _Help:
+    """The docstring of `Settings` with every setting in it, made when it is asked for: it costs a parser's run."""
+
+    def __init__(self, docstring: str | None) -> None:
+        self._docstring = inspect.cleandoc(docstring or "Settings.")  # None under python -OO
+
+    def __get__(self, instance: object, owner: type | None = None) -> str:
+        lines = [self._docstring, "", "Attributes:"]
+        texts = meanings()
+        for each in SETTINGS.values():
+            allowed = f"{each.allowed[0].upper()}{each.allowed[1:]}; default {each.default!r}."
+            text = f"{each.name}: {texts.get(each.name, '')} {allowed}"
+            lines.append(textwrap.fill(text, 112, initial_indent=" " * 4, subsequent_indent=" " * 8))
+        return "\n".join(lines)
+
+
+def _readable(cls: type[_T]) -> type[_T]:
+    """Give `Settings`, a dataclass of pydantic's, a help text and errors that a person can read."""
+    hints = get_type_hints(cls, include_extras=True)
+    for name, field in cls.__pydantic_fields__.items():  # type: ignore[attr-defined]
+        bounds = {key: getattr(item, key) for item in field.metadata for key in ("ge", "le") if hasattr(item, key)}
+        SETTINGS[name] = Setting(
+            name=name,
+            annotation=hints[name],
+            default=field.default,
+            choices=get_args(field.annotation) if get_origin(field.annotation) is Literal else (),
+            low=bounds.get("ge"),
+            high=bounds.get("le"),
+        )
+    cls.__doc__ = cast(str, _Help(cls.__doc__))
+    # Without this, `help` begins with a line of 1,800 characters, all ranges as pydantic's objects.
+    kind = inspect.Parameter.KEYWORD_ONLY
+    parameters = [inspect.Parameter(each.name, kind, default=each.default) for each in SETTINGS.values()]
+    cls.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    validate: Callable[..., None] = cls.__init__
+
+    def __init__(self: _T, *args: Any, **kwargs: Any) -> None:
+        try:
+            validate(self, *args, **kwargs)
+        except ValidationError as error:
+            raise _refusal(error) from None
+
+    cls.__init__ = __init__  # type: ignore[assignment]
+    return cls
+
+
+@_readable
+@dataclass(
+    frozen=True,
+    slots=True,
+    kw_only=True,
+    config=ConfigDict(strict=True, extra="forbid"),
+)
 class Settings:
-    """The handler's settings, immutable; a wrong value raises ValueError naming the setting and what is allowed."""
+    """What is recorded, and how much of it. Immutable.
 
-    spans: Literal["all", "llm"] = _choice("all", "A span for every visible run, or for model calls only.")
-    events: Literal["span", "log", "both", "none"] = _choice(
-        "span", "Where events go: on the span, out as log records correlated to it, both, or nowhere."
-    )
-    capture_text: bool = _choice(
-        True, "Record token text. False keeps every number and removes every piece of text the model wrote."
-    )
-    capture_messages: bool = _choice(
-        False, "Record prompts and answers as `gen_ai.input.messages` and `gen_ai.output.messages`."
-    )
-    alternatives: Literal["low", "all", "none"] = _choice(
-        "low", "Record the alternatives of the tokens under `low_probability`, of all tokens, or none."
-    )
-    low_probability: float = _number(
-        LOW_PROBABILITY, 1e-9, 1.0, "A token under this probability is low. Not calibrated for any model."
-    )
-    high_confidence: float = _number(
-        0.8, 0.0, 1.0, "exp(mean logprob) from which an answer's level is `high`. Not calibrated."
-    )
-    medium_confidence: float = _number(
-        0.5, 0.0, 1.0, "exp(mean logprob) from which an answer's level is `medium`, below it `low`. Not calibrated."
-    )
-    censored_floor: float = _number(
-        -100.0, -9998.0, 0.0, "What stands in `logprobs.values` for a token without an honest logprob (nats)."
-    )
-    max_chunk_events: int = _number(64, 1, 128, "`logprobs.chunk` events on a span; over it, neighbours share one.")
-    max_stretches: int = _number(16, 0, 128, "`logprobs.low_confidence` events on a span: the worst stretches.")
-    max_fields: int = _number(64, 0, 10_000, "JSON fields in `logprobs.fields.*`: the least certain ones.")
-    detail_bytes: int = _number(
-        46_500,
-        0,
-        4_000_000,
-        "Up to this size (bytes of OTLP) a span gets what explains or repeats its arrays: more than 8 stretches and "
-        "chunk events, the alternatives of low tokens, each chunk's own tokens.",
-    )
-    span_bytes: int = _number(
-        262_144, 4_096, 4_000_000, "Bytes of OTLP a span may take: alternatives are trimmed first, then the arrays."
-    )
-    max_open_runs: int = _number(10_000, 1, 10_000_000, "Runs open at once; over it, the oldest is closed.")
-    max_run_seconds: float = _number(3_600.0, 0.001, 1e9, "Seconds after which an open run is closed as abandoned.")
-    max_chunks: int = _number(200_000, 1, 100_000_000, "Chunks kept of one run; what comes after is not recorded.")
+    Example:
+        >>> Settings(capture_text=False, low_probability=0.1).low_probability
+        0.1
+
+    A wrong value raises ValueError with the setting, the value and what is allowed; an unknown name raises TypeError.
+    Each setting can also be an environment variable, see `from_env`.
+    """
+
+    # One line and its text make a setting: checks, help, the variable and the page are made from them.
+
+    spans: Literal["all", "llm"] = "all"
+    """A span for every visible run, or for model calls only."""
+    events: Literal["span", "log", "both", "none"] = "span"
+    """Where events go: on the span, out as log records correlated to it, both, or nowhere."""
+    capture_text: bool = True
+    """Record token text. False keeps every number and removes every piece of text the model wrote."""
+    capture_messages: bool = False
+    """Record prompts as `gen_ai.input.messages`. Needs `capture_text`, with which answers are always recorded."""
+    alternatives: Literal["low", "all", "none"] = "low"
+    """Record the alternatives of the most contested tokens as far as `detail_bytes` reaches, of all tokens, or none."""
+    low_probability: Annotated[float, Field(ge=1e-9, le=1.0)] = LOW_PROBABILITY
+    """A token under this probability is low. Not calibrated for any model."""
+    high_confidence: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8
+    """The score from which a level is `high`: of prose exp(mean logprob), of a structured answer or a tool call the
+    confidence of its least certain value. What this finds on labelled answers is in docs/confidence.md."""
+    medium_confidence: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    """The score from which a level is `medium`; below it, it is `low`."""
+    censored_floor: Annotated[float, Field(ge=-9998.0, le=0.0)] = -100.0
+    """What stands in `logprobs.values` for a token without an honest logprob (nats)."""
+    max_chunk_events: Annotated[int, Field(ge=1, le=128)] = 64
+    """`logprobs.chunk` events on a span; over it, neighbours share one."""
+    max_stretches: Annotated[int, Field(ge=0, le=128)] = 16
+    """`logprobs.low_confidence` events on a span: the worst stretches."""
+    max_fields: Annotated[int, Field(ge=0, le=10_000)] = 64
+    """JSON fields in `logprobs.fields.*`: the least certain ones."""
+    detail_bytes: Annotated[int, Field(ge=0, le=4_000_000)] = 45_500
+    """Up to this size (bytes of OTLP) a span gets what explains or repeats its arrays: more than 8 stretches and
+    chunk events, the alternatives of low tokens, each chunk's own tokens."""
+    span_bytes: Annotated[int, Field(ge=4_096, le=4_000_000)] = 262_144
+    """Bytes of OTLP a span may take: alternatives are trimmed first, then the arrays."""
+    max_open_calls: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    """Model calls open at once; over it, the oldest is closed. One that streams takes about 10 KB and its chunks."""
+    max_run_seconds: Annotated[float, Field(ge=0.001, le=1e9)] = 3_600.0
+    """Seconds after which an open run is closed as abandoned."""
+    max_chunks: Annotated[int, Field(ge=1, le=100_000_000)] = 200_000
+    """Chunks kept of one run; what comes after is not recorded."""
 
     def __post_init__(self) -> None:
-        """Check every value.
-
-        Raises:
-            ValueError: A value is not allowed; the message names the setting and the allowed values.
-        """
-        hints = get_type_hints(type(self))
-        for item in fields(self):
-            _check(item.name, getattr(self, item.name), hints[item.name], item.metadata.get("range"))
+        """Refuse what is allowed each by itself and not together."""
         if self.medium_confidence > self.high_confidence:
             raise ValueError(
                 f"Settings.medium_confidence={self.medium_confidence!r} is above "
                 f"high_confidence={self.high_confidence!r}; it must be at most that."
+            )
+        if self.capture_messages and not self.capture_text:
+            raise ValueError(
+                "Settings.capture_messages=True needs capture_text=True: messages are text, "
+                "and capture_text=False promises that none goes out."
             )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
         """Read the settings from environment variables; what is not set has its default.
 
+        A setting's variable is `LANGCHAIN_LOGPROBS_` and its name in capitals; words are read in any case. What stands
+        in the environment never raises: a value that is not allowed is one line in the log, as an error of the logger
+        `langchain_logprobs`, and the default is taken (for `capture_text` False: who sets it wants text kept in). A
+        variable with the prefix that is no setting is one warning. Each is said once a process.
+
+        The switch of all GenAI instrumentations, `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`, is read too.
+        `NO_CONTENT` means `capture_text=False`; `SPAN_ONLY`, `SPAN_AND_EVENT`, `true` and `1` mean
+        `capture_messages=True`; `EVENT_ONLY`, `false`, `0` and nothing change nothing, as messages are only ever
+        written on spans. Any other word is one warning and counts as `NO_CONTENT`. Where it and our own variables
+        differ about text, the stricter one holds.
+
         Args:
             environ: The variables to read; None for the process's own.
-            **overrides: Settings that win over the environment.
+            **overrides: Settings that win over the environment. Only `capture_messages=True` does not win over an
+                environment that keeps all text in.
 
         Returns:
             The settings.
 
         Raises:
-            ValueError: A variable has a value that is not allowed; the message names it.
+            ValueError: An override has a value that is not allowed.
+            TypeError: An override is no setting.
+
+        Example:
+            >>> Settings.from_env({"LANGCHAIN_LOGPROBS_EVENTS": "LOG"}, spans="llm").events
+            'log'
         """
         environ = os.environ if environ is None else environ
-        values: dict[str, Any] = {}
-        mode = environ.get(CAPTURE_CONTENT_ENV, "").strip().upper()
-        if mode and mode not in _CONTENT_MODES:
-            raise ValueError(f"{CAPTURE_CONTENT_ENV}={mode!r} is not one of {', '.join(_CONTENT_MODES)}.")
-        if mode == "NO_CONTENT":
-            values["capture_text"] = False
-        elif mode in ("SPAN_ONLY", "SPAN_AND_EVENT"):
-            values["capture_messages"] = True
-        hints = get_type_hints(cls)
-        for item in fields(cls):
-            raw = environ.get(ENV_PREFIX + item.name.upper())
-            if raw:
-                values[item.name] = _parse(ENV_PREFIX + item.name.upper(), raw.strip(), hints[item.name])
-        return cls(**{**values, **overrides})
+        found = _own_variables(environ)
+        _keep_text_in(found, environ)
+        for name in overrides:
+            found.pop(name, None)
+        chosen = {**found, **overrides}
+        if chosen.get("capture_messages") is True and found.get("capture_text") is False:
+            _say_once(
+                logging.WARNING,
+                "langchain-logprobs does not follow capture_messages=True: the environment keeps all text in",
+            )
+            chosen["capture_messages"] = False
+        elif chosen.get("capture_text") is False and found.get("capture_messages") is True:
+            chosen["capture_messages"] = False
+        _drop_disordered_levels(found, chosen)
+        return cls(**chosen)
 
 
-def _check(name: str, value: Any, hint: Any, bounds: tuple[float, float] | None) -> None:
-    if get_origin(hint) is Literal:
-        allowed = get_args(hint)
-        if not isinstance(value, str) or value not in allowed:
-            raise ValueError(f"Settings.{name}={value!r} is not one of {', '.join(map(repr, allowed))}.")
-    elif hint is bool:
-        if not isinstance(value, bool):
-            raise ValueError(f"Settings.{name}={value!r} is not True or False.")
-    else:
-        assert bounds is not None
-        kinds = (int,) if hint is int else (int, float)
-        if isinstance(value, bool) or not isinstance(value, kinds) or not bounds[0] <= value <= bounds[1]:
-            kind = "an integer" if hint is int else "a number"
-            raise ValueError(f"Settings.{name}={value!r} is not {kind} from {bounds[0]:g} to {bounds[1]:g}.")
+def _refusal(error: ValidationError) -> Exception:
+    """Say in our words what pydantic refused."""
+    wrong = []
+    for fault in error.errors(include_url=False):
+        if fault["type"] == "unexpected_positional_argument":
+            return TypeError("Settings takes its settings by name, e.g. Settings(spans='llm').")
+        if fault["type"] == "unexpected_keyword_argument":
+            name = str(fault["loc"][0])
+            return TypeError(f"Settings has no setting {name!r}{_suggestion(name, list(SETTINGS))}")
+        if fault["type"] == "value_error":  # of __post_init__
+            wrong.append(str(fault["ctx"]["error"]))
+        else:
+            each = SETTINGS[str(fault["loc"][0])]
+            wrong.append(f"Settings.{each.name}={fault['input']!r:.200} is not {each.allowed}.")
+    return ValueError("\n".join(wrong))
 
 
-def _parse(name: str, raw: str, hint: Any) -> Any:
-    if hint is bool:
-        lowered = raw.lower()
-        if lowered in ("true", "1", "yes", "on"):
-            return True
-        if lowered in ("false", "0", "no", "off"):
-            return False
-        raise ValueError(f"{name}={raw!r} is not true or false.")
-    if hint in (int, float):
+def _suggestion(wrong: str, names: list[str]) -> str:
+    import difflib  # only those who mistype pay for it
+
+    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.5)
+    return f": did you mean {close[0]}?" if close else f"; there are {', '.join(names)}."
+
+
+def _own_variables(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Read our variables, and say what is wrong with them."""
+    found: dict[str, Any] = {}
+    for each in SETTINGS.values():
+        text = environ.get(each.variable, "").strip()
+        if not text:
+            continue
         try:
-            return hint(raw)
-        except ValueError:
-            raise ValueError(f"{name}={raw!r} is not {'an integer' if hint is int else 'a number'}.") from None
-    return raw
+            # Not strict: of text, pydantic reads numbers, and yes, on, 1 and the like as switches, in any case.
+            found[each.name] = TypeAdapter(each.annotation).validate_python(text.lower() if each.choices else text)
+        except ValidationError:
+            taken = f"the default {each.default!r} is taken"
+            found[each.name] = each.default
+            if each.name == "capture_text":  # who sets this variable does not want the default, which lets text out
+                taken, found[each.name] = "False is taken, and no text is recorded", False
+            _say_once(logging.ERROR, f"{each.variable}={environ[each.variable]!r:.200} is not {each.allowed}; {taken}")
+    variables = [each.variable for each in SETTINGS.values()]
+    for name in list(environ):
+        # One letter less than the prefix: the S is the first to be forgotten.
+        if name.upper().startswith(ENV_PREFIX[:-2]) and name not in variables:
+            _say_once(logging.WARNING, f"{name!r:.200} is no setting{_suggestion(name.upper(), variables)}")
+    return found
+
+
+def _keep_text_in(found: dict[str, Any], environ: Mapping[str, str]) -> None:
+    """Follow the switch that all GenAI instrumentations share, where our own variables are not stricter."""
+    given = f"{CAPTURE_CONTENT_ENV}={environ.get(CAPTURE_CONTENT_ENV, '')!r:.200}"
+    mode = environ.get(CAPTURE_CONTENT_ENV, "").strip().upper()
+    if mode not in ("", "FALSE", "0", "TRUE", "1", "NO_CONTENT", "SPAN_ONLY", "EVENT_ONLY", "SPAN_AND_EVENT"):
+        _say_once(
+            logging.WARNING,
+            f"{given} is not one of NO_CONTENT, SPAN_ONLY, EVENT_ONLY, SPAN_AND_EVENT, true, false; "
+            "langchain-logprobs takes it for NO_CONTENT, and no text is recorded",
+        )
+        mode = "NO_CONTENT"
+    if mode == "NO_CONTENT":
+        for name in ("capture_text", "capture_messages"):
+            if found.get(name) is True:
+                _say_once(logging.WARNING, f"{SETTINGS[name].variable} is not followed: {given} keeps all text in")
+        found["capture_text"], found["capture_messages"] = False, False
+    elif mode in ("SPAN_ONLY", "SPAN_AND_EVENT", "TRUE", "1"):
+        found.setdefault("capture_messages", True)
+    if found.get("capture_text") is False and found.get("capture_messages") is True:
+        _say_once(
+            logging.WARNING,
+            f"{SETTINGS['capture_text'].variable} keeps all text in: prompts and answers are not recorded",
+        )
+        found["capture_messages"] = False
+
+
+def _drop_disordered_levels(found: Mapping[str, Any], chosen: dict[str, Any]) -> None:
+    """Take the defaults where the environment alone puts the medium level over the high one."""
+    medium, high = (chosen.get(name, SETTINGS[name].default) for name in ("medium_confidence", "high_confidence"))
+    if not (isinstance(medium, int | float) and isinstance(high, int | float)) or medium <= high:
+        return
+    for name in ("medium_confidence", "high_confidence"):
+        if name in found:
+            del chosen[name]
+            _say_once(
+                logging.ERROR,
+                f"{SETTINGS[name].variable}={found[name]} is not taken, as medium_confidence would be {medium} and "
+                f"high_confidence {high}, and it must be at most that; the default {SETTINGS[name].default} is taken",
+            )
+
+
+_said: set[str] = set()
+_said_lock = threading.Lock()
+
+
+def _say_once(level: int, text: str) -> None:
+    # Handlers are made for every request in some services, as the quickstart shows it.
+    with _said_lock:
+        if text in _said:
+            return
+        _said.add(text)
+    logger.log(level, "%s", text)

@@ -27,9 +27,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import StatusCode
 
 from langchain_logprobs import LogprobsCallbackHandler, Settings
+from langchain_logprobs.capture.lifecycle import Call
 from langchain_logprobs.capture.reaper import reaper
 from langchain_logprobs.capture.runs import OpenRuns
-from langchain_logprobs.confidence.calls import Call
 from langchain_logprobs.formats.read import size_of
 from tests.support import ENTRIES, LOGPROBS, TOKENS, ScriptedModel, Traced, entry
 
@@ -170,12 +170,12 @@ def test_a_run_that_never_ends_is_closed_by_age_without_any_other_run() -> None:
 
 
 def test_a_run_that_never_ends_is_closed_by_the_next_one_when_too_many_are_open() -> None:
-    traced = Traced(Settings(max_open_runs=3))
+    traced = Traced(Settings(max_open_calls=3))
     run_ids = [uuid4() for _ in range(5)]
     for run_id in run_ids:
         start(traced, run_id)
     assert traced.handler.open_runs == 3
-    assert all("max_open_runs" in span.attributes["logprobs.status.reason"] for span in traced.spans)
+    assert all("max_open_calls" in span.attributes["logprobs.status.reason"] for span in traced.spans)
     assert len(traced.spans) == 2
     traced.handler.close()
     assert (traced.handler.open_runs, len(traced.spans)) == (0, 5)

@@ -6,6 +6,7 @@ test compares what came back with what was handed to the exporter.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -29,7 +30,7 @@ JAEGER_PACKAGE = "github.com/jaegertracing/jaeger/cmd/jaeger"
 JAEGER_MODULE = Path(__file__).parent / "jaeger"
 JAEGER_BUILD_TIMEOUT = 1800.0  # about 230 s of processor time from nothing
 
-PHOENIX = "arize-phoenix==20.26.1"
+PHOENIX_LOCK = Path(__file__).parents[2] / "locks" / "phoenix.txt"
 PHOENIX_INSTALL_TIMEOUT = 900.0  # about 600 MB
 
 START_TIMEOUT = 120.0
@@ -243,7 +244,8 @@ def running_jaeger(folder: Path) -> Iterator[Jaeger]:
 
 def install_phoenix() -> Path:
     """Install Phoenix into a virtual environment of its own (150 packages that nobody else should meet), once."""
-    venv = cache_dir() / f"{PHOENIX.replace('==', '-')}-py{sys.version_info.major}.{sys.version_info.minor}"
+    lock = hashlib.sha256(PHOENIX_LOCK.read_bytes()).hexdigest()[:12]
+    venv = cache_dir() / f"phoenix-{lock}-py{sys.version_info.major}.{sys.version_info.minor}"
     complete = venv / "complete"
     with locked(cache_dir() / "phoenix.lock"):
         if not complete.exists():
@@ -251,10 +253,10 @@ def install_phoenix() -> Path:
             uv = shutil.which("uv")
             if uv:
                 _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(venv)], timeout=60)
-                install = [uv, "pip", "install", "--quiet", "--python", python, PHOENIX]
+                install = [uv, "pip", "install", "--quiet", "--python", python, "--requirement", str(PHOENIX_LOCK)]
             else:
                 _run([sys.executable, "-m", "venv", "--clear", str(venv)], timeout=120)
-                install = [python, "-m", "pip", "install", "--quiet", PHOENIX]
+                install = [python, "-m", "pip", "install", "--quiet", "--requirement", str(PHOENIX_LOCK)]
             _run(install, timeout=PHOENIX_INSTALL_TIMEOUT)
             complete.touch()
     return venv / "bin" / "phoenix"

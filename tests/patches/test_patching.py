@@ -105,7 +105,25 @@ def test_a_wrapper_that_somebody_put_over_ours_stays() -> None:
 
 @pytest.mark.parametrize(
     ("version", "tested"),
-    [("1.0.2", False), ("1.0.3", True), ("1.7.4", True), ("1.7.5rc1", True), ("1.8.0rc1", False), ("2.0", False)],
+    [
+        ("1.0.2", False),
+        ("1.0.3", True),
+        ("1.0.3.post1", True),
+        ("1.7.4", True),
+        ("1.7.4+local.1", True),
+        ("1.7.5rc1", True),
+        ("1.7.99", True),
+        ("1.8", False),
+        ("1.8.0", False),
+        ("1.8.0rc1", False),
+        ("1.8.0.dev3", False),
+        ("1.8+local", False),
+        ("1.10.0", False),
+        ("2.0", False),
+        ("1!1.5", False),
+        ("unknown", False),
+        ("", False),
+    ],
 )
 def test_the_tested_range(version: str, tested: bool) -> None:
     assert patch(ChatModel, first="1.0.3", below="1.8").tested_with(version) is tested

@@ -22,7 +22,10 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from pydantic import BaseModel
 
 from langchain_logprobs import LogprobsCallbackHandler, Settings
-from langchain_logprobs.confidence import status as hints
+from langchain_logprobs.capture import lifecycle
+from langchain_logprobs.confidence.inputs import Asked, Choice, Received
+from langchain_logprobs.confidence.status import why_missing
+from langchain_logprobs.formats.entries import Reading
 from langchain_logprobs.telemetry import names
 from tests.providers.wire import WireServer, json_body
 from tests.support import ENTRIES, LOGPROBS, TOKENS, ScriptedModel, Traced, completion, entry
@@ -51,6 +54,9 @@ def streamed(entries: list[Any], settings: Settings | None = None, **providers: 
     return traced
 
 
+TIMES = ("time_to_first_chunk", "time_to_first_token", "offsets_us")
+
+
 def test_every_attribute_and_event_is_documented_with_its_type() -> None:
     traced = streamed(long_answer(40))
     documented = {(item.group, item.name): item.type for item in names.DOCUMENTED}
@@ -58,12 +64,16 @@ def test_every_attribute_and_event_is_documented_with_its_type() -> None:
 
     def check(group: str, attributes: Any) -> None:
         for name, value in attributes.items():
-            if name.startswith("logprobs."):
+            if name.startswith(("logprobs.", "gen_ai.evaluation")):
                 kind = f"{types[type(value[0])]}[]" if isinstance(value, tuple) else types[type(value)]
                 assert documented[group, name] == kind, name
 
     check("model call", traced.call.attributes)
-    assert {event.name for event in traced.call.events} == {"logprobs.chunk", "logprobs.low_confidence"}
+    assert {event.name for event in traced.call.events} == {
+        "logprobs.chunk",
+        "logprobs.low_confidence",
+        "gen_ai.evaluation.result",
+    }
     for event in traced.call.events:
         check(event.name, event.attributes)
 
@@ -101,6 +111,7 @@ def test_a_low_confidence_event_says_where_and_what_else() -> None:
     (event,) = [event for event in span.events if event.name == "logprobs.low_confidence"]
     chunks = [event for event in span.events if event.name == "logprobs.chunk"]
     assert dict(event.attributes) == {
+        "logprobs.about": "“Turing” .08, nearly Cu .82, Ma .02",
         "logprobs.text": "Turing",
         "logprobs.text.start": 5,
         "logprobs.text.end": 11,
@@ -132,8 +143,10 @@ def test_the_byte_budget_trims_alternatives_first_and_then_the_arrays() -> None:
     assert len(roomy.attributes["logprobs.tokens"]) == 2_000
     kept = set(roomy.attributes["logprobs.alternatives.positions"])
     assert 0 < len(kept) < 2_000
-    values = roomy.attributes["logprobs.values"]
-    assert max(values[index] for index in kept) <= min(values[index] for index in set(range(2_000)) - kept)
+    margins = [  # the sampled token comes first, and the best other one second
+        math.exp(item["logprob"]) - math.exp(item["top_logprobs"][1]["logprob"]) for item in answer
+    ]
+    assert max(margins[index] for index in kept) <= min(margins[index] for index in set(range(2_000)) - kept) + 1e-12
     tight = streamed(answer, Settings(alternatives="all", span_bytes=20_000, max_chunk_events=16)).call
     assert otlp_size(tight) <= 20_000
     recorded = tight.attributes["logprobs.tokens.recorded"]
@@ -153,10 +166,10 @@ def test_without_text_every_number_stays_and_no_text_does() -> None:
     with_text, without = Traced(), Traced(Settings(capture_text=False))
     for traced in (with_text, without):
         list(model.stream("hi", config=traced.config))
-    text = ("tokens", "min.token", "logprobs.text")
+    text = ("tokens", "min.token", "logprobs.text", "logprobs.answer", ".messages")
     numbers = {key: value for key, value in with_text.call.attributes.items() if not key.endswith(text)}
-    assert {key: value for key, value in without.call.attributes.items() if "time_to" not in key} == {
-        key: value for key, value in numbers.items() if "time_to" not in key
+    assert {key: value for key, value in without.call.attributes.items() if not key.endswith(TIMES)} == {
+        key: value for key, value in numbers.items() if not key.endswith(TIMES)
     }
     assert "SECRET" in every_string(with_text.call)
     assert "SECRET" not in every_string(without.call)
@@ -228,7 +241,11 @@ def test_events_go_where_they_are_wanted(events: Any) -> None:
     assert bool(names_on_span) is (events in ("span", "both"))
     assert bool(records) is (events in ("log", "both"))
     if records:
-        assert [record.event_name for record in records] == ["logprobs.chunk"] * 6 + ["logprobs.low_confidence"]
+        assert [record.event_name for record in records] == [
+            *["logprobs.chunk"] * 6,
+            "logprobs.low_confidence",
+            "gen_ai.evaluation.result",
+        ]
         assert {record.span_id for record in records} == {span.context.span_id}
         assert records[0].attributes["logprobs.tokens"] == ("Hm",)
         assert span.start_time < records[0].timestamp < span.end_time
@@ -311,17 +328,13 @@ def test_the_fields_of_a_structured_answer(verdict_server) -> None:
     attributes = traced.call.attributes
     assert attributes["logprobs.fields.status"] == "ok"
     assert attributes["logprobs.fields.paths"] == ("/label", "/score")
-    assert attributes["logprobs.fields.confidences"] == pytest.approx(
-        (math.exp(-0.52), math.exp(-1.82))
-    )  # with their edges
+    assert attributes["logprobs.fields.confidences"] == pytest.approx((math.exp(-0.52), math.exp(-1.82)))
     assert attributes["logprobs.fields.min_indexes"] == (3, 8)
     assert set(attributes["logprobs.alternatives.positions"]) >= {3, 8}  # what each field nearly was
     assert attributes["logprobs.fields.min_probabilities"] == pytest.approx((math.exp(-0.5), math.exp(-1.8)))
     # The allowed values come from the schema that LangChain passes on: `eggs` is none of them.
     assert attributes["logprobs.fields.runners_up"] == ('"ham"', "")
-    assert attributes["logprobs.fields.runner_up_probabilities"] == pytest.approx(
-        (math.exp(-1.61), 0.0)
-    )  # behind the quote
+    assert attributes["logprobs.fields.runner_up_probabilities"] == pytest.approx((math.exp(-1.61), 0.0))
 
 
 def test_the_least_certain_fields_are_kept() -> None:
@@ -354,7 +367,7 @@ def test_the_arguments_of_a_tool_call() -> None:
 
 @parsed_answer_warns
 def test_a_flag_that_structured_output_drops_is_mentioned_once(verdict_server, caplog, monkeypatch) -> None:
-    monkeypatch.setattr(hints, "_said", set())
+    monkeypatch.setattr(lifecycle, "_said", set())
     traced = Traced()
     model = ChatOpenAI(base_url=verdict_server.url + "/v1", api_key="x", model="gpt-4o")
     structured = model.bind(logprobs=True).with_structured_output(Verdict, method="json_schema")
@@ -368,23 +381,31 @@ def test_a_flag_that_structured_output_drops_is_mentioned_once(verdict_server, c
 
 
 @pytest.mark.parametrize(
-    ("class_name", "params", "constructor_only", "tool_calls", "cure"),
+    ("class_name", "asked", "received", "cure"),
     [
-        ("ChatHuggingFace", {}, True, False, ".bind(logprobs=True)"),
-        ("ChatGoogleGenerativeAI", {}, False, False, 'recover_dropped_logprobs("google_genai")'),
-        ("ChatOpenAI", {"include": ["message.output_text.logprobs"]}, False, False, '("openai_responses")'),
-        ("ChatOpenAI", {"logprobs": True}, False, True, "tool call"),
-        ("", {"logprobs": True}, False, False, "the provider sent none"),
+        ("ChatHuggingFace", {"constructor_ignored": True}, {}, ".bind(logprobs=True)"),
+        ("ChatGoogleGenerativeAI", {"dropped_by": "google_genai", "drops": "always"}, {}, '("google_genai")'),
+        ("ChatOpenAI", {"dropped_by": "openai_responses", "drops": "always"}, {}, '("openai_responses")'),
+        ("ChatLiteLLM", {"dropped_by": "litellm", "drops": "streamed"}, {"first_chunk_time": 1}, "when it streams"),
+        ("ChatLiteLLM", {"dropped_by": "litellm", "drops": "streamed"}, {}, "none reached LangChain's callbacks"),
+        ("ChatOllama", {"dropped_by": "ollama", "drops": "without chunks"}, {"first_chunk_time": 1}, "none reached"),
+        ("ChatOllama", {"dropped_by": "ollama", "drops": "without chunks"}, {"without_chunks": True}, '("ollama")'),
+        ("ChatMistralAI", {"drops": "always"}, {}, "drops the logprobs that it receives"),
+        ("ChatOpenAI", {}, {"tool_calls": [{}]}, "tool call"),
+        ("", {}, {}, "none reached LangChain's callbacks"),
     ],
 )
-def test_why_logprobs_are_missing(class_name, params, constructor_only, tool_calls, cure, caplog, monkeypatch) -> None:
-    monkeypatch.setattr(hints, "_said", set())
-    for _ in range(2):
-        reason = hints.why_missing(
-            class_name, {"invocation_params": params}, in_constructor_only=constructor_only, tool_calls=tool_calls
-        )
+def test_why_logprobs_are_missing(class_name, asked, received, cure) -> None:
+    choice = Choice(Reading(), "", tool_calls=received.pop("tool_calls", ()))
+    reason = why_missing(Asked(logprobs=True, class_name=class_name, **asked), Received([choice], **received))
     assert cure in reason
-    assert len(caplog.records) == 1
+
+
+def test_a_reason_is_logged_once(caplog, monkeypatch) -> None:
+    monkeypatch.setattr(lifecycle, "_said", set())
+    for _ in range(2):
+        ScriptedModel(entries=[]).invoke("hi", config=Traced().config)
+    assert [record.message.startswith("no logprobs from ScriptedModel") for record in caplog.records] == [True]
 
 
 def test_a_backend_that_raises_does_not_reach_the_chain() -> None:
@@ -436,5 +457,7 @@ def test_an_answer_whose_tokens_do_not_fit_its_text_is_measured_whole() -> None:
 
     traced = Traced()
     Other().invoke("hi", config=traced.config)
-    assert traced.call.attributes["logprobs.token.count"] == 5
-    assert "logprobs.token.outside_count" not in traced.call.attributes
+    attributes = traced.call.attributes
+    assert attributes["logprobs.token.count"] == 5
+    assert "logprobs.token.outside_count" not in attributes
+    assert (attributes["logprobs.status"], attributes["logprobs.alignment"]) == ("partial", "failed")

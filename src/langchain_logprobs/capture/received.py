@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from dataclasses import dataclass, field
 from itertools import accumulate, compress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from langchain_logprobs.confidence.inputs import Choice, Chunks, Received, Told, container_in
 from langchain_logprobs.formats.answer import find_container
 from langchain_logprobs.formats.entries import Reading
+from langchain_logprobs.formats.generation import is_of_tool_call, reasoning_of_piece, text_of_piece
 from langchain_logprobs.formats.read import read_container, read_together, size_of
 
 if TYPE_CHECKING:
@@ -17,72 +17,15 @@ if TYPE_CHECKING:
 
 Pieces: TypeAlias = list[Any]
 """The calls of the token callback, stored as they came, three items for each: its arrival (nanoseconds since the
-epoch), its text (or the content blocks that some integrations send in its place), its raw logprob container (None where
-it brought none).
+epoch), its text, its raw logprob container (None where it brought none).
+
+In the place of the text stand the content blocks that some integrations send, or the chunk where the text is empty:
+its message then says whether it brought reasoning or a part of a tool call.
 
 One flat list: a tuple for each would take nearly twice the memory, and the garbage collector would look at it.
 """
 
 ITEMS_A_PIECE = 3
-
-
-@dataclass(slots=True)
-class Chunks:
-    """When the tokens of an answer arrived: the chunks that brought any, in order. They tile the tokens.
-
-    Attributes:
-        times: Their arrivals (nanoseconds since the epoch).
-        starts: Index of the first token that each brought.
-        end: Index behind the last token of the last one.
-    """
-
-    times: list[int] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
-    end: int = 0
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self.times)
-
-    def start_of(self, chunk: int) -> int:
-        """Return the index of a chunk's first token; of the chunk behind the last one, the end."""
-        return self.starts[chunk] if chunk < len(self.starts) else self.end
-
-    def time_of(self, token: int, default: int) -> int:
-        """Return when a token arrived (nanoseconds since the epoch); `default` where nothing was streamed."""
-        return self.times[max(0, bisect_right(self.starts, token) - 1)] if self.times else default
-
-
-@dataclass(slots=True)
-class Choice:
-    """One answer of a model call: its tokens as they were read, the chunks they came in, and its text.
-
-    Attributes:
-        reading: The tokens, and what of them could not be read.
-        chunks: The chunks that its tokens came in; empty where nothing was streamed.
-        text: The answer's text; None where it is unknown (the run ended without a result).
-        generation: The answer as LangChain's Generation; None where the run ended without a result.
-    """
-
-    reading: Reading
-    chunks: Chunks = field(default_factory=Chunks)
-    text: str | None = None
-    generation: Any = None
-
-
-@dataclass(slots=True)
-class Captured:
-    """Everything that a model call brought.
-
-    Attributes:
-        choices: One for each answer, at least one.
-        lost: Why some logprobs are known to be lost; None where nothing points to that.
-        first_chunk_time: Arrival of the first chunk (nanoseconds since the epoch); None where nothing was streamed.
-    """
-
-    choices: list[Choice]
-    lost: str | None = None
-    first_chunk_time: int | None = None
 
 
 def container_of(chunk: GenerationChunk | ChatGenerationChunk | None, keywords: dict[str, Any]) -> Any:
@@ -109,7 +52,7 @@ def collect(
     deliveries: int = 1,
     expected_choices: int = 1,
     dropped_pieces: int = 0,
-) -> Captured:
+) -> Received:
     """Read what a run has received.
 
     The run's result is the whole answer, unless the chunks hold more of it: LangChain's streaming v3 keeps only the
@@ -130,21 +73,20 @@ def collect(
     streamed = _read_pieces(times, texts, containers)
     interleaved = bool(streamed.reading.tokens) and (len(generations) > 1 or expected_choices > 1)
     choices = [_choice(generation, None if interleaved else streamed) for generation in generations[:1]]
-    choices += [_choice(generation, None) for generation in generations[1:]]
+    choices += [Choice.of(generation) for generation in generations[1:]]
     if not choices or (interleaved and not any(choice.reading.tokens for choice in choices)):
-        # Nothing but the chunks is left.
+        # n > 1: the chunks carry no index of their choice, so that they cannot be told apart; or there is no result.
         if choices:
-            streamed.text, streamed.generation = choices[0].text, choices[0].generation
+            _take_over(streamed, choices[0])
         choices = [streamed, *choices[1:]]
     if choices[0] is streamed and streamed.text is None:
-        # Under streaming v3 some integrations pass LangChain's own kind of str.
-        streamed.text = "".join([text for text in texts if isinstance(text, str)]) or None
+        streamed.text = "".join(map(text_of_piece, texts)) or None
     lost = None
     if interleaved and (choices[0] is streamed or len(generations) < expected_choices):
         lost = "the chunks of several choices came without saying which choice they belong to"
     elif dropped_pieces:
         lost = f"{dropped_pieces} chunks came after the first {len(times)} (Settings.max_chunks)"
-    return Captured(choices, lost, times[0] if times else None)
+    return Received(choices, lost, first_chunk_time=times[0] if times else None)
 
 
 def _generations(response: LLMResult | None) -> list[Any]:
@@ -155,10 +97,11 @@ def _generations(response: LLMResult | None) -> list[Any]:
 
 
 def _read_pieces(times: list[int], texts: list[Any], containers: list[Any]) -> Choice:
-    together = read_together([container for container in containers if container is not None])
+    brought = [container is not None for container in containers]
+    together = read_together([*compress(containers, brought)])
     if together is not None:
         reading, sizes = together
-        times = [time for time, container in zip(times, containers, strict=True) if container is not None]
+        times, texts = [*compress(times, brought)], [*compress(texts, brought)]
     else:
         reading, sizes = Reading(), []
         for text, container in zip(texts, containers, strict=True):
@@ -166,37 +109,50 @@ def _read_pieces(times: list[int], texts: list[Any], containers: list[Any]) -> C
             read_container(container, reading, str(text) if isinstance(text, str) else None)
             sizes.append(len(reading.tokens) - before)
     if 0 in sizes:
-        times, sizes = [*compress(times, sizes)], [*filter(None, sizes)]
+        times, texts, sizes = ([*compress(items, sizes)] for items in (times, texts, sizes))
     starts = [0, *accumulate(sizes)]
-    return Choice(reading, Chunks(times, starts[:-1], starts[-1]))
+    chunks = Chunks(times, starts[:-1], starts[-1])
+    return Choice(reading, told=_told(texts, starts), chunks=chunks)
+
+
+def _told(texts: list[Any], starts: list[int]) -> list[Told]:
+    """Return what the chunks say of their tokens: those with an answer's text say nothing."""
+    told: list[Told] = []
+    if all(issubclass(kind, str) for kind in set(map(type, texts))) and all(texts):
+        return told
+    for index, text in enumerate(texts):
+        if isinstance(text, str) or text_of_piece(text):
+            continue
+        if reasoning_of_piece(text):
+            told.append(Told("reasoning", starts[index], starts[index + 1]))
+        elif is_of_tool_call(text):
+            told.append(Told("tool_call", starts[index], starts[index + 1]))
+    return told
 
 
 def _choice(generation: Any, streamed: Choice | None) -> Choice:
     """Return the choice as the result has it, or as it was streamed where that holds at least as much."""
-    container = find_container(getattr(generation, "generation_info", None), getattr(generation, "message", None))
-    text = _text_of(generation)
+    container = container_in(generation)
     arrived = 0 if streamed is None else len(streamed.reading.tokens)
     reading = Reading()
     if not arrived or size_of(container) > arrived:
         read_container(container, reading)
+    choice = Choice.of(generation, reading)
     if streamed is not None and arrived and len(reading.tokens) <= arrived:
         if reading.problem is not None:
             streamed.reading.reject(reading.problem)
-        streamed.text = text
-        streamed.generation = generation
+        _take_over(streamed, choice)
         return streamed
-    choice = Choice(reading, text=text, generation=generation)
     if streamed is not None and streamed.chunks:
         # The result holds more than the chunks brought: the rest arrived, at the latest, with the last chunk.
         choice.chunks = Chunks(streamed.chunks.times, streamed.chunks.starts, len(reading.tokens))
     return choice
 
 
-def _text_of(generation: Any) -> str | None:
-    """Return an answer's text: its content, or the refusal that stands in for it."""
-    text = getattr(generation, "text", None)
-    if isinstance(text, str) and text:
-        return str(text)
-    extra = getattr(getattr(generation, "message", None), "additional_kwargs", None)
-    refusal = extra.get("refusal") if isinstance(extra, dict) else None
-    return refusal if isinstance(refusal, str) and refusal else None
+def _take_over(streamed: Choice, result: Choice) -> None:
+    """Give what was streamed all that the result knows of the answer, but for its tokens."""
+    streamed.text = result.text
+    streamed.reasoning_text = result.reasoning_text
+    streamed.tool_calls = result.tool_calls
+    streamed.cached = result.cached
+    streamed.generation = result.generation

@@ -8,14 +8,17 @@ object is gone, so is the run. (Where something else keeps the UUID, age is what
 
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from langchain_logprobs.capture.reaper import reaper
+from langchain_logprobs.telemetry import process
+from langchain_logprobs.telemetry.roll_up import RollUp
 
 if TYPE_CHECKING:
     from langchain_logprobs.capture.received import Pieces
@@ -23,7 +26,16 @@ if TYPE_CHECKING:
 _EXPIRED = "abandoned: open for longer than Settings.max_run_seconds"
 
 _REMEMBERED_ENDS = 10_000
-"""How many ended runs are remembered, so that a late callback does not open them again."""
+"""How many ended runs whose UUID object is gone are remembered, so that a late callback does not open them again."""
+
+_MOST_ENDS = 1_000_000
+
+_NOT_LOOKED = object()
+
+_STEPS_A_CALL = 10
+"""Runs that may be open for each open model call: an agent has four to six above each of its calls."""
+
+logger = logging.getLogger("langchain_logprobs")
 
 
 class Run:
@@ -35,43 +47,47 @@ class Run:
         span: Its span, None where it has none (a hidden step, or model calls only).
         start_time: When it started (nanoseconds since the epoch).
         expires: When it is closed if it is still open (nanoseconds since the epoch).
-        close: Ends the span of a run that will not end by itself; called with the reason.
+        owner: The lifecycle that started its span and ends it.
+        takers: Whom the program wants its report handed to.
         data: What the handler keeps with the run.
-        pieces: The token callbacks so far, three items for each (see `capture.Pieces`).
+        pieces: The token callbacks so far, three items for each (see `received.Pieces`); None where nobody wants them.
         dropped_pieces: Token callbacks over the limit, which were not kept.
         deliveries: How often each callback is delivered: a handler that is given twice is called twice.
+        private: Whether a handler that it is reported to keeps text in.
         children: The open runs below it.
     """
 
     __slots__ = (
         "children",
-        "close",
         "data",
         "deliveries",
         "dropped_pieces",
         "expires",
         "key",
+        "owner",
         "parent",
         "pieces",
+        "private",
         "span",
         "start_time",
+        "takers",
         "watch",
     )
 
-    def __init__(
-        self, run_id: UUID, parent: Run | None, span: Any, start_time: int, data: Any, close: Callable[[Run, str], None]
-    ) -> None:
+    def __init__(self, run_id: UUID, parent: Run | None, start_time: int, data: Any) -> None:
         """Make a run that is not open yet."""
         self.key = run_id.int
         self.parent = parent
-        self.span = span
+        self.span: Any = None
         self.start_time = start_time
         self.expires = start_time
-        self.close = close
+        self.owner: Any = None
+        self.takers: tuple[Callable[[Any], object], ...] = ()
         self.data = data
-        self.pieces: Pieces = []
+        self.pieces: Pieces | None = []
         self.dropped_pieces = 0
         self.deliveries = 1
+        self.private = False
         self.children: dict[int, Run] = {}
         self.watch: weakref.ref[UUID] | None = None
 
@@ -90,10 +106,20 @@ class OpenRuns:
     and find each other's parents.
     """
 
-    def __init__(self) -> None:
-        """Start with no run open."""
+    def __init__(self, tracer_provider: Callable[[], object] | None = None) -> None:
+        """Start with no run open.
+
+        Args:
+            tracer_provider: Gives the provider that they are of; None for the process's own, whichever that is.
+        """
+        self._provider = tracer_provider
+        self._seen: object = _NOT_LOOKED  # what the process's provider was when the last run started
         self._open: dict[int, Run] = {}
-        self._ended: OrderedDict[int, None] = OrderedDict()
+        self._calls: dict[int, Run] = {}  # those of them that are model calls, the oldest first
+        # A run that has ended is remembered for as long as its UUID object lives: so long LangChain can still report
+        # something of it. Callers who rebuild the UUID for each callback get the last ones remembered beside that.
+        self._ended: dict[int, weakref.ref[UUID] | None] = {}
+        self._forgotten: deque[int] = deque()
         self._lock = threading.RLock()
         self.get = self._open.get  # by key; the token callback's one look-up
         reaper.watch(self)
@@ -110,19 +136,36 @@ class OpenRuns:
         """Tell whether a run with this id has ended (as far as that is remembered)."""
         return run_id.int in self._ended
 
-    def open(self, run: Run, run_id: UUID, *, max_open: int, max_age_seconds: float) -> None:
-        """Open a run, and close the ones that have been open for too long or are too many."""
+    def ignore(self, run_id: UUID) -> None:
+        """Take a run for ended before it starts: nothing of it is recorded."""
+        with self._lock:
+            self._remember(run_id.int, reaper.reference(run_id, self, run_id.int))
+
+    def open(self, run: Run, run_id: UUID, *, is_call: bool, max_calls: int, max_age_seconds: float) -> None:
+        """Open a run, and close the ones that have been open for too long or are too many.
+
+        Args:
+            run: The run.
+            run_id: Its id.
+            is_call: Whether it is a model call: those hold what was received, and they are what is limited.
+            max_calls: Model calls open at once; over it, the oldest is closed. Of other runs, `_STEPS_A_CALL` times
+                as many.
+            max_age_seconds: Seconds after which a run is closed.
+        """
+        self._look_at_provider()
         run.expires = run.start_time + int(max_age_seconds * 1e9)
-        while (oldest := self._oldest()) is not None:
-            if oldest.expires < run.start_time:
-                self.close(oldest, _EXPIRED)
-            elif len(self._open) >= max_open:
-                self.close(oldest, f"abandoned: over {max_open} runs are open (Settings.max_open_runs)")
-            else:
-                break
+        while (oldest := self._first(self._open)) is not None and oldest.expires < run.start_time:
+            self.close(oldest, _EXPIRED)
+        if len(self._calls) >= max_calls and is_call:
+            self._close_for_room(self._calls, f"over {max_calls} model calls were open (Settings.max_open_calls)")
+        elif len(self._open) >= max_calls * _STEPS_A_CALL:
+            limit = f"over {max_calls * _STEPS_A_CALL} runs were open ({_STEPS_A_CALL} times Settings.max_open_calls)"
+            self._close_for_room(self._open, limit)
         with self._lock:
             run.watch = reaper.reference(run_id, self, run.key)
             self._open[run.key] = run
+            if is_call:
+                self._calls[run.key] = run
             if run.parent is not None:
                 run.parent.children[run.key] = run
         reaper.start(max_age_seconds)
@@ -133,12 +176,12 @@ class OpenRuns:
         Returns:
             The run, for the caller to end its span; None when no such run is open (it has ended already).
         """
-        return self._take(run_id.int)
+        return self._take(run_id.int, "abandoned: its parent ended first")
 
     def close(self, run: Run, reason: str) -> None:
-        """End a run that does not end by itself, once."""
-        if self._take(run.key) is not None:
-            run.close(run, reason)
+        """End a run that does not end by itself, once, and all that is open below it, for the same reason."""
+        if self._take(run.key, reason) is not None:
+            run.owner.abandon(run, reason)
 
     def close_all(self, reason: str) -> None:
         """End every open run."""
@@ -150,21 +193,35 @@ class OpenRuns:
         run = self._open.get(key)
         if run is None:
             return None
-        if len(run.pieces) != pieces_seen:
-            return len(run.pieces)
+        received = len(run.pieces or ())
+        if received != pieces_seen:
+            return received
         self.close(run, "abandoned: LangChain reported no end")
         return None
 
-    def add_up(self, run: Run, add: Callable[[Any], None]) -> None:
-        """Call `add` with the data of every run above, one run at a time over all threads."""
+    def settle(self, parent: Run | None, below: RollUp, *, failed: bool) -> None:
+        """Hand the roll-up of a run that ends to the run above it, one at a time over all threads."""
         with self._lock:
-            for ancestor in run.ancestors():
-                add(ancestor.data)
+            below.settle(failed=failed)
+            if parent is not None and isinstance(roll_up := getattr(parent.data, "roll_up", None), RollUp):
+                roll_up.take(below, failed=failed)
 
-    def pieces_of(self, key: int) -> int | None:
-        """Return how many token callbacks an open run has received; None when it is not open."""
+    def forget(self, key: int) -> int | None:
+        """Hear that a run's UUID object is gone.
+
+        Returns:
+            How many token callbacks it has received, where it is still open; None where it has ended, and is
+            remembered only as one of the last.
+        """
         run = self._open.get(key)
-        return None if run is None else len(run.pieces)
+        if run is not None:
+            return len(run.pieces or ())
+        with self._lock:
+            if self._ended.get(key) is not None:
+                self._ended[key] = None
+                self._forgotten.append(key)
+                self._drop_forgotten()
+        return None
 
     def close_expired(self, now: int) -> None:
         """Close the runs that have been open for too long."""
@@ -173,24 +230,91 @@ class OpenRuns:
         for run in expired:
             self.close(run, _EXPIRED)
 
-    def _take(self, key: int) -> Run | None:
+    def clear_after_fork(self) -> None:
+        """Start anew in a forked child: the parent's runs go on in the parent."""
+        self._lock = threading.RLock()
+        self._open.clear()
+        self._calls.clear()
+        self._ended.clear()
+        self._forgotten.clear()
+
+    def _look_at_provider(self) -> None:
+        """Notice, when a run starts, that the process has got its provider since the last one did.
+
+        Handlers that name a provider and handlers that do not share their runs as soon as both come to the same. And a
+        provider that is set up after the first run shuts down before us at exit, unless we register anew.
+        """
+        own = process.tracer_provider()
+        if own is self._seen:
+            return
+        if self._provider is not None and own is not None and self._provider() is own:
+            self._become(_shared)
+            self._look_at_provider()
+            return
+        self._seen = own
+        if self._provider is None and (named := _registry_of(own)) is not None:
+            named._become(self)
+        reaper.come_first_at_exit()
+
+    def _become(self, other: OpenRuns) -> None:
+        """Hand all runs over to another registry, and be the same from now on for whoever holds this one."""
+        if self.__dict__ is other.__dict__:
+            return
+        with other._lock, self._lock:
+            other._open.update(self._open)
+            other._calls.update(self._calls)
+            other._ended.update(self._ended)
+            other._forgotten.extend(self._forgotten)
+            self.__dict__ = other.__dict__
+
+    def _take(self, key: int, reason_below: str) -> Run | None:
+        """Take a run out, and close those below it, the innermost first."""
         with self._lock:
-            run = self._open.pop(key, None)
+            run = self._open.get(key)
             if run is None:
                 return None
+            below = [run]
+            for above in below:  # grows while it is walked: parents before their children
+                below.extend(above.children.values())
+            for each in below:
+                del self._open[each.key]
+                self._calls.pop(each.key, None)
+                self._remember(each.key, each.watch)
             if run.parent is not None:
                 run.parent.children.pop(key, None)
-            self._ended[key] = None
-            if len(self._ended) > _REMEMBERED_ENDS:
-                self._ended.popitem(last=False)
-            children = list(run.children.values())
-        for child in children:
-            self.close(child, "abandoned: its parent ended first")
+        for each in reversed(below[1:]):
+            each.children.clear()
+            each.owner.abandon(each, reason_below)
         return run
 
-    def _oldest(self) -> Run | None:
+    def _remember(self, key: int, watch: weakref.ref[UUID] | None) -> None:
+        alive = watch is not None and watch() is not None
+        self._ended[key] = watch if alive else None
+        if not alive:
+            self._forgotten.append(key)
+            self._drop_forgotten()
+        elif len(self._ended) > _MOST_ENDS:  # somebody keeps the ids of a million runs
+            del self._ended[next(iter(self._ended))]
+
+    def _drop_forgotten(self) -> None:
+        if len(self._forgotten) > _REMEMBERED_ENDS:
+            oldest = self._forgotten.popleft()
+            if oldest in self._ended and self._ended[oldest] is None:
+                del self._ended[oldest]
+
+    def _close_for_room(self, runs: dict[int, Run], limit: str) -> None:
+        oldest = self._first(runs)
+        if oldest is not None:
+            if not self._over_limit:
+                self._over_limit = True
+                logger.warning("langchain-logprobs: %s: the oldest are closed and lose what comes later", limit)
+            self.close(oldest, f"abandoned: {limit}")
+
+    _over_limit = False
+
+    def _first(self, runs: dict[int, Run]) -> Run | None:
         with self._lock:
-            return next(iter(self._open.values()), None)
+            return next(iter(runs.values()), None)
 
     def _newest(self) -> Run | None:
         with self._lock:
@@ -203,9 +327,16 @@ _by_provider: weakref.WeakKeyDictionary[Any, OpenRuns] = weakref.WeakKeyDictiona
 
 def runs_of(tracer_provider: object) -> OpenRuns:
     """Return the open runs that all handlers on this tracer provider share; None stands for the process's own."""
-    if tracer_provider is None:
+    if process.is_own(tracer_provider):
         return _shared
     try:
-        return _by_provider.setdefault(tracer_provider, OpenRuns())
+        return _by_provider.setdefault(tracer_provider, OpenRuns(weakref.ref(tracer_provider)))
     except TypeError:  # a provider of somebody's own that cannot be weakly referenced shares with nobody
-        return OpenRuns()
+        return OpenRuns(lambda: tracer_provider)
+
+
+def _registry_of(tracer_provider: object) -> OpenRuns | None:
+    try:
+        return _by_provider.get(tracer_provider)
+    except TypeError:
+        return None

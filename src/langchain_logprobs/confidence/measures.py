@@ -7,24 +7,19 @@ below -9998, or impossibly far above 0) has no honest number: it is counted and 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import reduce
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import compress, pairwise
 from operator import add, ge, lt, mul, ne, sub
-from typing import NamedTuple
+from typing import Final, TypeVar
 
-from langchain_logprobs.formats.tokens import (
-    LOW_PROBABILITY,
-    ROUNDING_LOGPROB,
-    SENTINEL_LOGPROB,
-    Alternative,
-    TokenLogprob,
-    Tokens,
-    logprobs_of,
-    texts_of,
-    usable_logprob,
-)
+from langchain_logprobs.formats.tokens import LOW_PROBABILITY, TokenLogprob, Tokens
+
+_NO_CHANCE: Final = -1e300
+"""What a censored logprob is compared and added up as: less than any other, of probability 0."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +82,16 @@ def measure(tokens: Sequence[TokenLogprob], *, low_probability: float = LOW_PROB
     Returns:
         The measures; see each field of Measures for its definition and for when it is None.
     """
-    sheet = _measure_plain(tokens) if isinstance(tokens, Tokens) else None
-    if sheet is None:
-        sheet = _measure_with_care(tokens)
-    scored, lowest, min_index, negative_entropies, masses, margins, off_top1, top_k = sheet
+    tokens = Tokens.of(tokens)
+    scored = [logprob for logprob in tokens.logprobs if logprob == logprob] if tokens.censored else tokens.logprobs
+    sums = _sums(tokens)
     fsum = math.fsum
     count = len(scored)
+    lowest = min(scored, default=0.0)
     total = fsum(scored) + 0.0  # + 0.0 turns -0.0 into 0.0
     mean = max(total / count, lowest) if count else None  # rounding could put it under the lowest of them
     low = _below(scored, low_probability)
-    positions = len(masses)
+    positions = len(sums.masses)
     return Measures(
         token_count=len(tokens),
         scored_count=count,
@@ -107,75 +102,140 @@ def measure(tokens: Sequence[TokenLogprob], *, low_probability: float = LOW_PROB
         perplexity=None if mean is None else _exp(-mean),
         min_logprob=lowest + 0.0 if count else None,
         min_probability=math.exp(lowest) if count else None,
-        min_index=min_index,
+        min_index=tokens.logprobs.index(lowest) if count else None,
         low_count=low,
         low_ratio=low / count if count else None,
-        entropy_mean=0.0 - fsum(negative_entropies) / positions if positions else None,
-        entropy_max=0.0 - min(negative_entropies) if positions else None,
-        covered_mass_mean=fsum([mass if mass < 1.0 else 1.0 for mass in masses]) / positions if positions else None,
-        top_k=top_k or None,
-        margin_mean=fsum(margins) / len(margins) if margins else None,
-        off_top1_ratio=off_top1 / positions if positions else None,
+        entropy_mean=0.0 - fsum(sums.negative_entropies) / positions if positions else None,
+        entropy_max=0.0 - min(sums.negative_entropies) if positions else None,
+        covered_mass_mean=fsum([mass if mass < 1.0 else 1.0 for mass in sums.masses]) / positions
+        if positions
+        else None,
+        top_k=sums.top_k or None,
+        margin_mean=fsum(sums.margins) / len(sums.margins) if sums.margins else None,
+        off_top1_ratio=sums.off_top1 / positions if positions else None,
     )
 
 
-class _Sheet(NamedTuple):
-    """What the measures are made of."""
+@dataclass(slots=True)
+class _Sums:
+    """What the measures of the alternatives are made of: one number for each position that has any that is usable.
 
-    scored: list[float]
-    lowest: float
-    min_index: int | None
-    negative_entropies: list[float]
-    masses: list[float]
-    margins: list[float]
-    off_top1: int
-    top_k: int
-
-
-def _measure_plain(tokens: Tokens) -> _Sheet | None:
-    """Measure an answer column by column; None if it is not plain enough, which takes a look at each token.
-
-    Plain is: no token is censored, none of the logprobs is above 0, and every token has equally many alternatives,
-    the best of which is not censored.
+    Attributes:
+        masses: The probability that the alternatives and the sampled token hold together.
+        negative_entropies: The sum of p ln p over them (nats).
+        margins: p1 - p2, at the positions with two alternatives or more.
+        off_top1: At how many positions the sampled token was not the most likely one.
+        top_k: The largest number of alternatives at a position.
     """
-    logprobs = tokens.logprobs
-    others = tokens.alternatives.logprobs
-    count = len(logprobs)
-    lowest = min(logprobs, default=-math.inf)
-    if lowest <= SENTINEL_LOGPROB or max(logprobs) > 0.0:
-        return None
-    if not others:
-        return _Sheet(logprobs, lowest, logprobs.index(lowest), [], [], [], 0, 0)
-    if not isinstance(tokens.stops, range):
-        return None
-    width = tokens.stops.step
-    ranks: list[Sequence[float]] = [others[rank::width] for rank in range(width)]
+
+    masses: list[float] = field(default_factory=list)
+    negative_entropies: list[float] = field(default_factory=list)
+    margins: list[float] = field(default_factory=list)
+    off_top1: int = 0
+    top_k: int = 0
+
+
+def _sums(tokens: Tokens) -> _Sums:
+    sums = _Sums()
+    own = _filled(tokens.logprobs, tokens.censored)
+    others = _filled(tokens.alternatives.logprobs, tokens.alternatives.censored)
+    for width, positions, starts in _groups(tokens, others):
+        _add_positions(sums, tokens, _pick(own, positions), others, width, positions, starts)
+    return sums
+
+
+def _groups(tokens: Tokens, others: list[float]) -> Iterator[tuple[int, Sequence[int], Sequence[int]]]:
+    """Yield the positions that have usable alternatives, those with equally many together.
+
+    Yields:
+        How many alternatives each of them has, their positions, and where their alternatives start. The last two are
+        ranges where nothing is left out, as it mostly is, which is quicker to pick than a list.
+    """
+    width = tokens.width
+    if width == 0:
+        return
+    if width is not None and not tokens.alternatives.censored:
+        yield width, range(len(tokens)), range(0, len(others), width)
+        return
+    by_width: dict[int, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+    start = 0
+    for position, stop in enumerate(tokens.stops):
+        if start < stop and max(others[start:stop]) > _NO_CHANCE:
+            positions, starts = by_width[stop - start]
+            positions.append(position)
+            starts.append(start)
+        start = stop
+    for width, (positions, starts) in by_width.items():
+        yield width, positions, starts
+
+
+def _add_positions(
+    sums: _Sums,
+    tokens: Tokens,
+    own: list[float],
+    others: list[float],
+    width: int,
+    positions: Sequence[int],
+    starts: Sequence[int],
+) -> None:
+    """Add up positions with equally many alternatives, column by column: all the best ones, all the second ones, ...
+
+    The alternatives of a position are added from the best to the worst, whatever order they came in.
+    """
+    ranks: list[Sequence[float]] = [_pick(others, starts, rank) for rank in range(width)]
     if not all(all(map(ge, better, worse)) for better, worse in pairwise(ranks)):
         # vLLM sends the sampled token first, whatever its rank.
-        rows = [sorted(others[start : start + width], reverse=True) for start in range(0, len(others), width)]
-        ranks = [*zip(*rows, strict=True)]
-    # A censored alternative behind others counts as probability 0, which is its exponential.
-    if min(ranks[0]) <= SENTINEL_LOGPROB or min(ranks[-1]) == -math.inf or max(ranks[0]) > 0.0:
-        return None
-    exp = math.exp
-    probabilities = [[*map(exp, rank)] for rank in ranks]
+        ranks = [*zip(*[sorted(others[start : start + width], reverse=True) for start in starts], strict=True)]
+    probabilities = [[*map(math.exp, rank)] for rank in ranks]
     masses = _added(probabilities)
     negative_entropies = _added([map(mul, *columns) for columns in zip(probabilities, ranks, strict=True)])
-    margins = [*map(sub, *probabilities[:2])] if width > 1 else []
-    texts, other_texts = tokens.tokens, tokens.alternatives.tokens
+    for index in _strays(tokens, positions, starts, width):
+        if own[index] > _NO_CHANCE:
+            probability = math.exp(own[index])
+            masses[index] += probability
+            negative_entropies[index] += probability * own[index]
+    sums.masses += masses
+    sums.negative_entropies += negative_entropies
+    if width > 1:
+        sums.margins += map(sub, *probabilities[:2])
+    sums.off_top1 += sum(map(lt, own, ranks[0]))
+    sums.top_k = max(sums.top_k, width)
+
+
+def _strays(tokens: Tokens, positions: Sequence[int], starts: Sequence[int], width: int) -> set[int]:
+    """Return which of the positions have a token that is none of its own alternatives."""
+    texts, other_texts = _pick(tokens.texts, positions), tokens.alternatives.texts
     # The sampled token is nearly always the first alternative; where it is not, it can be a later one or none.
-    suspects = compress(range(count), map(ne, texts, other_texts[0::width]))
-    strays = {index for index in suspects if texts[index] not in other_texts[index * width : (index + 1) * width]}
-    if "" in texts or "\ufffd" in "".join(texts):  # parts of characters, which can share a spelling
+    suspects = compress(range(len(texts)), map(ne, texts, _pick(other_texts, starts)))
+    strays = {index for index in suspects if texts[index] not in other_texts[starts[index] : starts[index] + width]}
+    if "" in texts or "\ufffd" in "".join(texts):
+        # Parts of characters can share a spelling; their bytes tell them apart.
         for index, text in enumerate(texts):
-            if (not text or "\ufffd" in text) and not _among(text, tokens[index].bytes, tokens[index].alternatives):
+            if (not text or "\ufffd" in text) and not _among(tokens, positions[index]):
                 strays.add(index)
-    for index in strays:
-        own = exp(logprobs[index])
-        masses[index] += own
-        negative_entropies[index] += own * logprobs[index]
-    off_top1 = sum(map(lt, logprobs, ranks[0]))
-    return _Sheet(logprobs, lowest, logprobs.index(lowest), negative_entropies, masses, margins, off_top1, width)
+    return strays
+
+
+def _among(tokens: Tokens, position: int) -> bool:
+    """Tell whether a token is one of the alternatives of its position, by its text and its bytes."""
+    text, token_bytes = tokens.texts[position], tokens.bytes_at(position)
+    return any(
+        other.token == text and (token_bytes is None or other.bytes is None or other.bytes == token_bytes)
+        for other in tokens.alternatives_at(position)
+    )
+
+
+def _filled(logprobs: list[float], censored: Mapping[int, object]) -> list[float]:
+    if not censored:
+        return logprobs
+    return [logprob if logprob == logprob else _NO_CHANCE for logprob in logprobs]
+
+
+def _pick(column: list[_T], places: Sequence[int], shift: int = 0) -> list[_T]:
+    """Return the items of a column at some places, each moved by the shift."""
+    if isinstance(places, range):
+        return column[places.start + shift :: places.step]
+    return [column[place + shift] for place in places]
 
 
 def _added(columns: Sequence[Iterable[float]]) -> list[float]:
@@ -184,58 +244,6 @@ def _added(columns: Sequence[Iterable[float]]) -> list[float]:
     for column in others:
         total = map(add, total, column)
     return [*total]
-
-
-def _measure_with_care(tokens: Sequence[TokenLogprob]) -> _Sheet:
-    """Measure an answer token by token."""
-    exp = math.exp
-    scored: list[float] = []
-    lowest = math.inf
-    min_index: int | None = None
-    negative_entropies: list[float] = []
-    masses: list[float] = []
-    margins: list[float] = []
-    off_top1 = 0
-    top_k = 0
-    for index, (token, logprob, token_bytes, alternatives) in enumerate(tokens):
-        if logprob is not None and SENTINEL_LOGPROB < logprob <= ROUNDING_LOGPROB:
-            if logprob > 0.0:
-                logprob = 0.0
-            scored.append(logprob)
-            if logprob < lowest:
-                lowest, min_index = logprob, index
-        else:
-            logprob = None
-        found = [usable_logprob(each) for each in logprobs_of(alternatives)]
-        usable = sorted([each for each in found if each is not None], reverse=True)
-        if not usable:
-            continue
-        top_k = max(top_k, len(found))
-        probabilities = [*map(exp, usable)]
-        if len(found) > 1:
-            margins.append(probabilities[0] - (probabilities[1] if len(usable) > 1 else 0.0))
-        if logprob is None or logprob < usable[0]:
-            off_top1 += 1
-        if logprob is not None and not _among(token, token_bytes, alternatives):
-            usable.append(logprob)
-            probabilities.append(exp(logprob))
-        # Not `sum`, which compensates from Python 3.12 on: this has to be the same as column by column.
-        masses.append(reduce(add, probabilities))
-        negative_entropies.append(reduce(add, map(mul, probabilities, usable)))
-    return _Sheet(scored, lowest, min_index, negative_entropies, masses, margins, off_top1, top_k)
-
-
-def _among(token: str, token_bytes: bytes | None, alternatives: Sequence[Alternative]) -> bool:
-    """Tell whether a token is one of the alternatives of its position."""
-    if token not in texts_of(alternatives):
-        return False
-    if token and "\ufffd" not in token:
-        return True
-    # Parts of characters can share a spelling; their bytes tell them apart.
-    return any(
-        other.token == token and (token_bytes is None or other.bytes is None or other.bytes == token_bytes)
-        for other in alternatives
-    )
 
 
 def _below(scored: list[float], low_probability: float) -> int:

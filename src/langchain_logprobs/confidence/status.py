@@ -1,66 +1,109 @@
-"""Why logprobs that were asked for did not come, and what to do about it."""
+"""Whether the logprobs came, and if not, why not and what to do about it: only what the handler can know."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Literal, NamedTuple
 
-from langchain_logprobs.capture.asked import asks_by_include
-from langchain_logprobs.patches.recovery import dropped_by
+from langchain_logprobs.confidence.alignment.align import AlignmentStatus
+from langchain_logprobs.confidence.inputs import Asked, Received
+from langchain_logprobs.confidence.parts import Parts
 
-logger = logging.getLogger("langchain_logprobs")
-
-_MOST_REMEMBERED = 1_000
-_said: set[tuple[str, str]] = set()
-
-_RECOVERED_ON_ONE_PATH = frozenset({"openai_responses"})
-"""Integrations whose class also has a path that keeps the logprobs."""
+StatusName = Literal["recorded", "partial", "missing", "not_requested"]
 
 
-def why_missing(class_name: str, request: Mapping[str, Any], *, in_constructor_only: bool, tool_calls: bool) -> str:
-    """Return the likely cause and the cure, and log them the first time.
+class Status(NamedTuple):
+    """Whether there are logprobs, and all of them.
+
+    Attributes:
+        name: `recorded`; `partial`: some were lost, or the run ended early; `missing`: asked for, and none came;
+            `not_requested`.
+        reason: Why it is not `recorded`, and the cure where there is one; None where there is nothing to say.
+        unreadable: What could not be read, for a log line; None where all could.
+    """
+
+    name: StatusName
+    reason: str | None = None
+    unreadable: str | None = None
+
+
+def status_of(received: Received, asked: Asked, parts: list[Parts]) -> Status:
+    """Return the status of a call.
 
     Args:
-        class_name: The model's class; empty where it is unknown.
-        request: The keyword arguments of LangChain's start callback.
-        in_constructor_only: Whether the constructor has the flag but the request does not carry it.
-        tool_calls: Whether the answer is a tool call.
+        received: What came.
+        asked: What was asked for.
+        parts: The parts of each choice's tokens.
     """
-    reason = _reason(class_name, request, in_constructor_only, tool_calls)
-    _say(logging.WARNING, class_name, reason)
-    return reason
+    unreadable = _unreadable(received)
+    first = received.choices[0]
+    if any(choice.reading.tokens for choice in received.choices) or first.reading.reasoning:
+        reason = received.ended_early or received.lost or unreadable or _not_all(received, parts)
+        return Status("recorded" if reason is None else "partial", reason, unreadable)
+    if received.refused:
+        return Status("missing", "the provider refuses logprobs for this model: leave the flag out", unreadable)
+    if not asked.logprobs and not unreadable and not asked.unsaid:
+        return Status("not_requested")
+    if received.ended_early or unreadable:
+        return Status("partial", received.ended_early or unreadable, unreadable)
+    if asked.unsaid:
+        return Status("missing", "the answer holds no logprobs: were they asked for, as with logprobs=True?")
+    return Status("missing", why_missing(asked, received))
 
 
-def mention_lost_flag(class_name: str, request: Mapping[str, Any]) -> None:
-    """Log, the first time, that a structured output asks for no logprobs, because a bound flag is dropped there."""
-    options = request.get("options")
-    if isinstance(options, Mapping) and "ls_structured_output_format" in options:
-        _say(
-            logging.INFO,
-            class_name,
-            "this structured output asks for no logprobs; .bind(logprobs=True).with_structured_output(...) drops the "
-            "flag: set logprobs=True on the constructor, or pass it to invoke",
-        )
+def why_missing(asked: Asked, received: Received) -> str:
+    """Return why logprobs that were asked for did not come, and the cure.
 
-
-def _reason(class_name: str, request: Mapping[str, Any], in_constructor_only: bool, tool_calls: bool) -> str:
-    model = class_name or "the model"
-    integration = dropped_by(class_name)
-    if integration is not None:
-        params = request.get("invocation_params")
-        by_include = isinstance(params, Mapping) and asks_by_include(params)
-        if by_include or integration not in _RECOVERED_ON_ONE_PATH:
-            return f'{model} drops its logprobs: call langchain_logprobs.recover_dropped_logprobs("{integration}") once'
-    if in_constructor_only:
+    Args:
+        asked: What was asked for.
+        received: What came instead.
+    """
+    model = asked.class_name or "the model"
+    if asked.constructor_ignored:
         return f"{model} does not send its constructor's logprobs flag: use .bind(logprobs=True)"
-    if tool_calls:
+    streamed = received.first_chunk_time is not None
+    if (
+        asked.drops == "always"
+        or (streamed and asked.drops == "streamed")
+        or (received.without_chunks and asked.drops == "without chunks")
+    ):
+        when = "" if asked.drops == "always" else " when it streams"
+        if asked.dropped_by is None:
+            return f"{model} drops the logprobs that it receives{when}"
+        cure = f'call langchain_logprobs.recover_dropped_logprobs("{asked.dropped_by}") once'
+        return f"{model} drops its logprobs{when}: {cure}"
+    if received.choices[0].tool_calls:
         return "the answer is a tool call, for whose tokens most providers send no logprobs"
-    return "the provider sent none; not every model and endpoint has them"
+    return "none reached LangChain's callbacks; not every model, endpoint and integration has them"
 
 
-def _say(level: int, class_name: str, reason: str) -> None:
-    if (class_name, reason) in _said or len(_said) >= _MOST_REMEMBERED:
-        return
-    _said.add((class_name, reason))
-    logger.log(level, "no logprobs from %s: %s", class_name or "a model", reason)
+def lost_flag(asked: Asked) -> str | None:
+    """Return the hint for a structured output that asks for no logprobs: a flag that was bound is dropped there."""
+    options = asked.request.get("options")
+    if isinstance(options, Mapping) and "ls_structured_output_format" in options:
+        return (
+            "this structured output asks for no logprobs; .bind(logprobs=True).with_structured_output(...) drops the "
+            "flag: set logprobs=True on the constructor, or pass it to invoke"
+        )
+    return None
+
+
+def _unreadable(received: Received) -> str | None:
+    malformed = sum(choice.reading.malformed for choice in received.choices)
+    if not malformed:
+        return None
+    problem = next(choice.reading.problem for choice in received.choices if choice.reading.problem)
+    return f"{malformed} logprob values could not be read, the first: {problem}"
+
+
+def _not_all(received: Received, parts: list[Parts]) -> str | None:
+    """Say what of an answer has no logprobs although some came."""
+    for choice, part in zip(received.choices, parts, strict=True):
+        if not choice.reading.tokens:
+            continue
+        if part.alignment.status in (AlignmentStatus.PARTIAL, AlignmentStatus.FAILED):
+            return part.alignment.reason or "the tokens do not correspond to the answer's text"
+        if not part.counted and (choice.text or choice.tool_calls):
+            what = "the answer is a tool call" if choice.tool_calls else "the answer has a text"
+            return f"{what}, and none of the tokens is of it"
+    return None

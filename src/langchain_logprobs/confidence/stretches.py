@@ -8,17 +8,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, TypedDict
 
 from langchain_logprobs.confidence.alignment.align import Alignment, align
-from langchain_logprobs.formats.tokens import (
-    LOW_PROBABILITY,
-    ROUNDING_LOGPROB,
-    SENTINEL_LOGPROB,
-    Alternative,
-    TokenLogprob,
-    alternatives_of,
-    logprobs_of,
-    texts_of,
-    usable_logprob,
-)
+from langchain_logprobs.formats.tokens import LOW_PROBABILITY, Alternatives, TokenLogprob, Tokens
 
 VERY_LOW_PROBABILITY: Final = 0.05
 """Below it a stretch is `very_low`. Uncalibrated too."""
@@ -103,7 +93,7 @@ class Stretch(NamedTuple):
     min_index: int
     mean_logprob: float | None
     severity: Severity
-    alternatives: Sequence[Alternative]
+    alternatives: Alternatives
 
 
 class _Run(NamedTuple):
@@ -129,10 +119,10 @@ def low_confidence_stretches(
 ) -> list[Stretch]:
     r"""Find the parts of an answer in which the model was unsure.
 
-    A token is low if its probability is below the threshold or it is censored (see `usable_logprob`). Low tokens with
-    few others between them make one stretch; its edges are trimmed of white space and moved out to whole words.
-    After FLARE (Jiang et al.
-    2023, arXiv:2305.06983), whose rule in LangChain is the preset: `low_confidence_stretches(tokens, text, **FLARE)`.
+    A token is low if its probability is below the threshold or it is censored (it has no honest logprob). Low tokens
+    with few others between them make one stretch; its edges are trimmed of white space and moved out to whole words.
+    After FLARE (Jiang et al. 2023, arXiv:2305.06983), whose rule in LangChain is the preset:
+    `low_confidence_stretches(tokens, text, **FLARE)`.
 
     Args:
         tokens: The tokens of the answer.
@@ -178,8 +168,12 @@ def find_stretches(
     words: bool = True,
     punctuation: bool | None = None,
     pad: int = 0,
+    among: Sequence[int] | None = None,
 ) -> tuple[list[Stretch], int]:
-    """Find the worst stretches, and how many there are in all; see `low_confidence_stretches`."""
+    """Find the worst stretches, and how many there are in all; see `low_confidence_stretches`.
+
+    `among`: the positions of the tokens that can make a stretch; None for all.
+    """
     if not 0.0 < threshold <= 1.0:
         raise ValueError(f"threshold must be above 0 and at most 1, got {threshold!r}")
     for name, value in (("merge_gap", merge_gap), ("pad", pad)):
@@ -187,28 +181,29 @@ def find_stretches(
             raise ValueError(f"{name} must not be negative, got {value!r}")
     # A little above the exact bound: the few tokens this lets through are compared as probabilities, as FLARE does.
     bound = math.log(threshold) + 1e-9
-    logprobs = logprobs_of(tokens)
-    low = [
-        index for index, logprob in enumerate(logprobs) if logprob is None or not bound <= logprob <= ROUNDING_LOGPROB
-    ]
+    tokens = Tokens.of(tokens)
+    logprobs = tokens.logprobs
+    low = [index for index, logprob in enumerate(logprobs) if not bound <= logprob]  # nor is NaN, a censored one
+    if among is not None:
+        allowed = set(among)
+        low = [index for index in low if index in allowed]
     if not low:
         return [], 0
     alignment = text if isinstance(text, Alignment) else align(tokens, text)
     if punctuation is None:
         punctuation = _BLANK_OR_CODE.match(alignment.text) is not None
-    low = _significant(texts_of(tokens), logprobs, alignment, low, threshold, words, punctuation)
+    low = _significant(tokens, alignment, low, threshold, words, punctuation)
     groups = _grouped(low, merge_gap)
     runs = (_completed if words and not alignment.failed else _covered)(alignment, groups, pad)
     kept = runs
     if most is not None and len(runs) > most:  # a weak answer has hundreds, and making one costs more than finding it
         worst = sorted(range(len(runs)), key=lambda run: min(map(_order, map(logprobs.__getitem__, runs[run].low))))
         kept = [runs[index] for index in sorted(worst[:most])]
-    return [_stretch(tokens, logprobs, alignment, run) for run in kept], len(runs)
+    return [_stretch(tokens, alignment, run) for run in kept], len(runs)
 
 
-def _order(logprob: float | None) -> float:
-    usable = usable_logprob(logprob)
-    return -math.inf if usable is None else usable  # a censored token is weaker than any other
+def _order(logprob: float) -> float:
+    return logprob if logprob == logprob else -math.inf  # a censored token is weaker than any other
 
 
 def worst_stretches(stretches: Sequence[Stretch], count: int) -> list[Stretch]:
@@ -233,8 +228,7 @@ def _weakness(stretch: Stretch) -> float:
 
 
 def _significant(
-    texts: Sequence[str],
-    logprobs: Sequence[float | None],
+    tokens: Tokens,
     alignment: Alignment,
     low: list[int],
     threshold: float,
@@ -247,14 +241,13 @@ def _significant(
     kept = []
     for index in low:
         if alignment.failed or not words:
-            shown = pattern.search(texts[index])
+            shown = pattern.search(tokens.texts[index])
         else:
             # The text, not the token: "\xf0\x9f" as literal escapes is an emoji, though it spells letters.
             shown = pattern.search(text, starts[index], ends[index])
         if shown is None or (not alignment.failed and starts[index] == ends[index]):
             continue
-        logprob = logprobs[index]
-        if logprob is None or not SENTINEL_LOGPROB < logprob <= ROUNDING_LOGPROB or math.exp(logprob) < threshold:
+        if not math.exp(tokens.logprobs[index]) >= threshold:  # nor is NaN, a censored one
             kept.append(index)
     return kept
 
@@ -314,18 +307,15 @@ def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
     return start, rest.end() if rest else end
 
 
-def _stretch(
-    tokens: Sequence[TokenLogprob], all_logprobs: Sequence[float | None], alignment: Alignment, run: _Run
-) -> Stretch:
+def _stretch(tokens: Tokens, alignment: Alignment, run: _Run) -> Stretch:
     low = run.low
-    scored = [(logprob, index) for index in low if (logprob := usable_logprob(all_logprobs[index])) is not None]
+    scored = [(logprob, index) for index in low if (logprob := tokens.logprobs[index]) == logprob]
     censored_count = len(low) - len(scored)
     weakest, min_index = min(scored) if scored else (None, low[0])
     min_probability = None if weakest is None else math.exp(weakest)
-    touched = [usable_logprob(logprob) for logprob in all_logprobs[run.first : run.last + 1]]
-    logprobs = [logprob for logprob in touched if logprob is not None]
+    logprobs = [logprob for logprob in tokens.logprobs[run.first : run.last + 1] if logprob == logprob]
     if alignment.failed:
-        text = "".join(token.token for token in tokens[run.first : run.last + 1])
+        text = "".join(tokens.texts[run.first : run.last + 1])
         offsets: tuple[int | None, int | None, int | None, int | None] = (None, None, None, None)
     else:
         text = alignment.text[run.start : run.end]
@@ -345,5 +335,5 @@ def _stretch(
         min_index,
         math.fsum(logprobs) / len(logprobs) if logprobs else None,
         severity,
-        alternatives_of(tokens, min_index),
+        tokens.alternatives_at(min_index),
     )

@@ -17,7 +17,6 @@ from langchain_logprobs.formats.entries import (
     read_number,
     spell_token_id,
 )
-from langchain_logprobs.formats.tokens import TokenLogprob
 
 
 def read(container: Any, text: str | None, into: Reading) -> bool:
@@ -30,14 +29,10 @@ def read(container: Any, text: str | None, into: Reading) -> bool:
             into.reject(f"an entry of type {type(entry).__name__} where a token id and its logprob should be")
             continue
         token_id, value = next(iter(entry.items()))
+        logprob = read_number(logprob_of(value), into)
         alternatives = [(_spell(each_id, each), each) for each_id, each in entry.items()] if len(entry) > 1 else []
-        into.to_append().append(
-            TokenLogprob(
-                text_of_one or _spell(token_id, value),
-                read_number(logprob_of(value), into),
-                None,
-                read_alternative_pairs(alternatives, into),
-            )
+        into.tokens.add(
+            text_of_one or _spell(token_id, value), logprob, None, read_alternative_pairs(alternatives, into)
         )
     return True
 

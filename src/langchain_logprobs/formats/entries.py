@@ -9,14 +9,13 @@ import math
 import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
-from operator import countOf
-from typing import Any, NamedTuple
+from itertools import accumulate, chain
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from langchain_logprobs.formats.tokens import Alternative, Columns, TokenLogprob, Tokens
+from langchain_logprobs.formats.tokens import Columns, Tokens
 
-_new: Any = tuple.__new__
-"""Makes a named tuple from a tuple of all its fields, in half the time of calling its class."""
+Spelled: TypeAlias = tuple[str, float | None, bytes | None]
+"""The text, the raw logprob (nats) and the bytes of a token or of an alternative."""
 
 
 @dataclass(slots=True)
@@ -33,16 +32,10 @@ class Reading:
     """
 
     source: str | None = None
-    tokens: list[TokenLogprob] | Tokens = field(default_factory=list)
-    reasoning: list[TokenLogprob] = field(default_factory=list)
+    tokens: Tokens = field(default_factory=Tokens)
+    reasoning: Tokens = field(default_factory=Tokens)
     malformed: int = 0
     problem: str | None = None
-
-    def to_append(self) -> list[TokenLogprob]:
-        """Return the answer's tokens as a list that more can be appended to."""
-        if not isinstance(self.tokens, list):
-            self.tokens = list(self.tokens)
-        return self.tokens
 
     def reject(self, problem: str) -> None:
         """Count something unreadable; the first description is kept."""
@@ -73,6 +66,17 @@ class WireFormat(NamedTuple):
     read: Callable[[Any, str | None, Reading], bool]
     size: Callable[[Any], int | None]
     entries_of: Callable[[Sequence[Any]], list[list[Any]] | None] = _none_of
+
+
+class EntryKeys(NamedTuple):
+    """The names under which an entry keeps its text, its logprob (nats), and a probability in place of that."""
+
+    text: str = "token"
+    logprob: str = "logprob"
+    prob: str = "prob"
+
+
+OPENAI_KEYS: Final = EntryKeys()
 
 
 def is_number(value: object) -> bool:
@@ -125,51 +129,28 @@ def as_mapping(value: object) -> Mapping[str, Any] | None:
 
 
 def read_all(entries: Sequence[Any], into: Reading) -> None:
-    """Append the answer's entries, of the form that `read_entries` says, the quick way where they are plain."""
-    plain = None if into.tokens else read_plain(entries)
-    if plain is not None:
-        into.tokens = plain
+    """Append entries of the form that `read_entries` says to the answer's, the quick way where they are plain."""
+    plain = read_plain(entries)
+    if plain is None:
+        read_entries(entries, into.tokens, into)
+    elif into.tokens:
+        into.tokens.extend(plain)
     else:
-        read_entries(entries, into.to_append(), into)
-
-
-def read_entries(entries: Sequence[Any], tokens: list[TokenLogprob], into: Reading) -> None:
-    """Append entries of the form `{"token", "logprob", "bytes", "top_logprobs"}`, of which only `token` must be there.
-
-    llama.cpp's entries after sampling carry `prob` and `top_probs` instead; their logarithms are taken.
-    """
-    for entry in entries:
-        fields = entry if type(entry) is dict else as_mapping(entry)
-        if fields is None:
-            into.reject(f"an entry of type {type(entry).__name__}")
-            continue
-        token = fields.get("token")
-        raw_bytes = read_bytes(fields.get("bytes"), into)
-        if type(token) is not str:
-            if raw_bytes is None:
-                into.reject("an entry without a token")
-                continue
-            token = raw_bytes.decode("utf-8", "replace")
-        logprob = fields.get("logprob")
-        if type(logprob) is not float or logprob != logprob:
-            logprob = _entry_logprob(fields, into)
-        tops = fields.get("top_logprobs") or fields.get("top_probs")
-        tokens.append(_new(TokenLogprob, (token, logprob, raw_bytes, read_alternatives(tops, into) if tops else ())))
+        into.tokens = plain
 
 
 def read_plain(entries: Sequence[Any]) -> Tokens | None:
     """Return the tokens of entries that are as OpenAI sends them, bytes or not, column by column; None if any is not.
 
-    An answer of 2,000 tokens has 12,000 small dicts, and reading them with care, one after the other, takes six times
-    as long. Whatever is unusual (a missing key, another type, NaN, a logprob above 0) is left to `read_entries`.
+    An answer of 2,000 tokens has 12,000 small dicts, and reading them with care, one after the other, takes five times
+    as long. Whatever is unusual (a missing key, another type, NaN) is left to `read_entries`, which reads plain entries
+    into the same tokens.
     """
     texts: list[str] = []
     logprobs: list[float] = []
     all_bytes: list[int] = []
     others: list[Mapping[str, Any]] = []
     widths: list[int] = []
-    other_texts: list[str] = []
-    other_logprobs: list[float] = []
     try:
         for entry in entries:
             texts.append(entry["token"])
@@ -178,75 +159,79 @@ def read_plain(entries: Sequence[Any]) -> Tokens | None:
             tops = entry["top_logprobs"]
             others += tops
             widths.append(len(tops))
-        for other in others:
-            other_texts.append(other["token"])
-            other_logprobs.append(other["logprob"])
-        "".join(texts)  # raises where one is no text; the next two likewise
-        "".join(other_texts)
-        bytes(all_bytes)
-    except (LookupError, AttributeError, TypeError, ValueError, OverflowError):
+        bytes(all_bytes)  # raises where one is no byte
+        own = Columns(texts, logprobs, entries)
+        alternatives = Columns([other["token"] for other in others], [other["logprob"] for other in others], others)
+    except Exception:  # an object of any class can be in the place of a dict
         return None
-    if (
-        countOf(map(type, logprobs), float) == len(logprobs)
-        and countOf(map(type, other_logprobs), float) == len(other_logprobs)
-        and sum(logprobs) <= 0.0
-        and sum(other_logprobs) <= 0.0
-    ):
-        return Tokens(texts, logprobs, entries, Columns(other_texts, other_logprobs, others), _stops(widths))
-    return None
+    for column in (own, alternatives):
+        if any(type(raw) is not float for raw in chain(column.censored.values(), column.rounded.values())):
+            return None
+    return Tokens(own, alternatives, accumulate(widths))
 
 
-def _stops(widths: list[int]) -> Sequence[int]:
-    """Return where each of consecutive parts ends; as a range where all are equally wide, as they mostly are."""
-    width = widths[0] if widths else 0
-    if width and widths.count(width) == len(widths):
-        return range(width, width * len(widths) + 1, width)
-    return [*accumulate(widths)]
+def read_entries(entries: Sequence[Any], tokens: Tokens, into: Reading) -> None:
+    """Append entries of the form `{"token", "logprob", "bytes", "top_logprobs"}`, of which only `token` must be there.
+
+    llama.cpp's entries after sampling carry `prob` and `top_probs` instead; their logarithms are taken.
+    """
+    for entry in entries:
+        read_entry(entry, tokens, into)
 
 
-def read_alternatives(tops: object, into: Reading) -> Sequence[Alternative]:
+def read_entry(
+    entry: object, tokens: Tokens, into: Reading, *, tops: object = None, keys: EntryKeys = OPENAI_KEYS
+) -> None:
+    """Append the token of one entry.
+
+    Args:
+        entry: The entry.
+        tokens: Where its token goes.
+        into: Counts what is unreadable.
+        tops: Its alternatives, for formats that keep them apart; None: those in the entry.
+        keys: The names that the entry and its alternatives use.
+    """
+    try:
+        spelled = _spelled(entry, "an entry", into, keys)
+        if spelled is None:
+            return
+        if tops is None:
+            fields: Any = entry if type(entry) is dict else as_mapping(entry)
+            tops = fields.get("top_logprobs")
+            if tops is None:
+                tops = fields.get("top_probs")
+        alternatives = read_alternatives(tops, into, keys) if tops else ()
+    except Exception as error:  # an object of any class can be in the place of a dict
+        into.reject(f"an entry that raises {type(error).__name__}")
+        return
+    tokens.add(*spelled, alternatives)
+
+
+def read_alternatives(tops: object, into: Reading, keys: EntryKeys = OPENAI_KEYS) -> list[Spelled]:
     """Return the alternatives of one position from a list of entries or a `{token: logprob}` dict."""
     if isinstance(tops, Mapping):
         return read_alternative_pairs(tops.items(), into)
     if not isinstance(tops, (list, tuple)):
         into.reject(f"alternatives of type {type(tops).__name__}")
-        return ()
-    alternatives = []
-    for top in tops:
-        fields = top if type(top) is dict else as_mapping(top)
-        if fields is None:
-            into.reject(f"an alternative of type {type(top).__name__}")
-            continue
-        token = fields.get("token")
-        raw = fields.get("bytes")
-        raw_bytes = read_bytes(raw, into) if raw is not None else None
-        if type(token) is not str:
-            if raw_bytes is None:
-                into.reject("an alternative without a token")
-                continue
-            token = raw_bytes.decode("utf-8", "replace")
-        logprob = fields.get("logprob")
-        if type(logprob) is not float or logprob != logprob:
-            logprob = _entry_logprob(fields, into)
-        alternatives.append(_new(Alternative, (token, logprob, raw_bytes)))
-    return tuple(alternatives)
+        return []
+    return [each for top in tops if (each := _spelled(top, "an alternative", into, keys)) is not None]
 
 
-def read_alternative_pairs(pairs: Iterable[tuple[Any, Any]], into: Reading) -> Sequence[Alternative]:
+def read_alternative_pairs(pairs: Iterable[tuple[Any, Any]], into: Reading) -> list[Spelled]:
     """Return alternatives from the items of a `{token: logprob}` dict, best first: a dict has no order to keep.
 
     vLLM's values can be objects with a `logprob` attribute or key.
     """
-    alternatives = []
+    alternatives: list[Spelled] = []
     for token, value in pairs:
         if not isinstance(token, str):
             into.reject(f"an alternative with a token of type {type(token).__name__}")
             continue
         if type(value) is not float:
             value = logprob_of(value)
-        alternatives.append(Alternative(token, read_number(value, into)))
+        alternatives.append((token, read_number(value, into), None))
     alternatives.sort(key=_by_logprob, reverse=True)
-    return tuple(alternatives)
+    return alternatives
 
 
 def logprob_of(value: object) -> object:
@@ -260,19 +245,38 @@ def spell_token_id(token_id: int | str) -> str:
     return f"token_id:{token_id}"
 
 
-def _by_logprob(alternative: Alternative) -> float:
-    return -math.inf if alternative.logprob is None else alternative.logprob
-
-
-def _entry_logprob(fields: Mapping[str, Any], into: Reading) -> float | None:
-    """Return an entry's logprob where it is not the plain float of the common case."""
-    logprob = read_number(fields.get("logprob"), into)
-    if logprob is not None or "prob" not in fields:
-        return logprob
-    prob = read_number(fields["prob"], into)
-    if prob is None:
+def _spelled(value: object, what: str, into: Reading, keys: EntryKeys) -> Spelled | None:
+    """Return what an entry or an alternative spells; None where it has neither text nor bytes (which is counted)."""
+    fields = value if type(value) is dict else as_mapping(value)
+    if fields is None:
+        into.reject(f"{what} of type {type(value).__name__}")
         return None
-    if prob < 0.0:
+    raw = fields.get("bytes")
+    raw_bytes = None if raw is None else read_bytes(raw, into)
+    text = fields.get(keys.text)
+    if not isinstance(text, str):
+        if raw_bytes is None:
+            into.reject(f"{what} without a token")
+            return None
+        text = raw_bytes.decode("utf-8", "replace")
+    logprob = fields.get(keys.logprob)
+    if type(logprob) is not float or logprob != logprob:
+        logprob = _unusual_logprob(logprob, fields.get(keys.prob), into)
+    return text, logprob, raw_bytes
+
+
+def _unusual_logprob(logprob: object, prob: object, into: Reading) -> float | None:
+    """Return a logprob that is not the plain float of the common case, or the logarithm of the probability."""
+    if logprob is not None or prob is None:
+        return read_number(logprob, into)
+    probability = read_number(prob, into)
+    if probability is None:
+        return None
+    if probability < 0.0:
         into.reject("a negative probability")
         return None
-    return math.log(prob) if prob > 0.0 else -math.inf
+    return math.log(probability) if probability > 0.0 else -math.inf
+
+
+def _by_logprob(alternative: Spelled) -> float:
+    return -math.inf if alternative[1] is None else alternative[1]

@@ -1,4 +1,7 @@
-"""Ollama: a bare list of entries, `[{"token", "logprob", "top_logprobs"}, ...]`, as pydantic objects without bytes."""
+"""Ollama: a bare list of entries, `[{"token", "logprob", "top_logprobs"}, ...]`, as pydantic objects without bytes.
+
+An empty list is one of these too. Entries with a `text` in the place of `token` are those of tgi.py.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def _is_list_of_entries(container: Any) -> bool:
 
 def _is_entry(value: Any) -> bool:
     fields = as_mapping(value)
-    return fields is not None and ("token" in fields or "logprob" in fields)
+    return fields is not None and ("token" in fields or ("logprob" in fields and "text" not in fields))
 
 
 FORMAT = WireFormat("ollama", read, size, entries_of)

@@ -9,13 +9,16 @@ pydantic object. llama.cpp and vLLM servers also answer legacy completions in th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from langchain_logprobs.formats.entries import Reading, WireFormat, as_mapping, read_all, read_entries
 
 _ANSWER_KEYS = ("content", "refusal")
 _REASONING_KEY = "reasoning_content"
 _KEYS = (*_ANSWER_KEYS, _REASONING_KEY)
+
+_ABSENT: Final = object()
+"""What stands for a key that a container does not have, where None is a value."""
 
 
 def read(container: Any, text: str | None, into: Reading) -> bool:
@@ -28,7 +31,7 @@ def read(container: Any, text: str | None, into: Reading) -> bool:
         if isinstance(entries, (list, tuple)):
             if key == _REASONING_KEY:
                 read_entries(entries, into.reasoning, into)
-            elif entries:
+            else:
                 read_all(entries, into)
         elif entries is not None:
             into.reject(f"{key!r} of type {type(entries).__name__}")
@@ -54,22 +57,29 @@ def has_entries(fields: Mapping[str, Any]) -> bool:
     return False
 
 
+def has_key(fields: Mapping[str, Any]) -> bool:
+    """Return whether any of this format's lists is there, empty or not."""
+    return any(key in fields for key in _KEYS)
+
+
 def entries_of(containers: Sequence[Any]) -> list[list[Any]] | None:
     """Return the entries of containers in which all but `content` is None; None if one is another."""
-    found = []
+    found: list[list[Any]] = []
     for container in containers:
         if type(container) is not dict:
             return None
-        content = container.get("content", ...)
-        if len(container) > 2 or (len(container) == 2 and container.get("refusal", ...) is not None):
-            for value in container.values():
-                if value is not None and value is not content:
+        content = container.get("content", _ABSENT)
+        # Nearly every chunk has these two keys alone, which is quicker to see than to look at every value.
+        if len(container) > 2 or (len(container) == 2 and container.get("refusal", _ABSENT) is not None):
+            for key, value in container.items():
+                if value is not None and key != "content":
                     return None
         if content is None:
-            content = []
-        elif type(content) is not list:
+            found.append([])
+        elif type(content) is list:
+            found.append(content)
+        else:
             return None
-        found.append(content)
     return found
 
 
@@ -78,7 +88,7 @@ def _is_chat(fields: Mapping[str, Any]) -> bool:
         return True
     if fields.get("tokens") or fields.get("token_logprobs"):  # the legacy format's
         return False
-    return any(key in fields for key in _KEYS)
+    return has_key(fields)
 
 
 FORMAT = WireFormat("openai.chat", read, size, entries_of)

@@ -1,7 +1,7 @@
 """OpenAI's legacy completions: parallel lists `tokens`, `token_logprobs`, `top_logprobs` (a dict a position).
 
 Together's chat answers and Fireworks' answers to an integer `logprobs` carry the same lists, with `token_ids`. The
-first logprob is None when the prompt is echoed.
+first logprob is None when the prompt is echoed. A stream's last chunk has the lists, empty.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_logprobs.formats import openai_chat
+from langchain_logprobs.formats import openai_chat, tgi
 from langchain_logprobs.formats.entries import (
     Reading,
     WireFormat,
@@ -19,7 +19,6 @@ from langchain_logprobs.formats.entries import (
     read_number,
     spell_token_id,
 )
-from langchain_logprobs.formats.tokens import TokenLogprob
 
 _SPELLED_BYTES = re.compile(r"bytes:((?:[ -\[\]-~]|\\x[0-9a-fA-F]{2})+)")
 r"""OpenAI spells a token that is no whole character as `bytes:` and `\xNN` escapes, and sends no bytes field."""
@@ -40,13 +39,11 @@ def read(container: Any, text: str | None, into: Reading) -> bool:
             continue
         logprob = read_number(logprobs[index], into) if index < len(logprobs) else None
         alternatives = tops[index] if index < len(tops) else None
-        into.to_append().append(
-            TokenLogprob(
-                token,
-                logprob,
-                _spelled_bytes(token) if token.startswith("bytes:") else None,
-                read_alternatives(alternatives, into) if alternatives else (),
-            )
+        into.tokens.add(
+            token,
+            logprob,
+            _spelled_bytes(token) if token.startswith("bytes:") else None,
+            read_alternatives(alternatives, into) if alternatives else (),
         )
     return True
 
@@ -60,7 +57,10 @@ def size(container: Any) -> int | None:
 
 
 def _is_completions(fields: Mapping[str, Any]) -> bool:
-    return bool(fields.get("tokens") or fields.get("token_logprobs")) and not openai_chat.has_entries(fields)
+    if fields.get("tokens") or fields.get("token_logprobs"):
+        return not openai_chat.has_entries(fields) and tgi.size(fields) is None
+    # The last chunk of a stream and an answer without text have empty lists, or None.
+    return ("tokens" in fields or "token_logprobs" in fields) and not openai_chat.has_key(fields)
 
 
 def _tokens(fields: Mapping[str, Any], into: Reading) -> list[Any] | tuple[Any, ...]:

@@ -1,25 +1,53 @@
-"""The one shape that every provider's logprobs are read into.
+"""The one form that every provider's logprobs are read into: columns, and the tokens that a user sees of them.
 
-These are named tuples, not dataclasses, and the alternatives are made only when they are looked at: an answer of 2,000
-tokens has 10,000 of them, read while the user's chain waits, and a tuple costs a third of a frozen dataclass.
+An answer of 2,000 tokens with their top 5 has 12,000 texts and logprobs, read and measured while the user's chain
+waits. So they are kept as plain lists side by side, and a `TokenLogprob` or an `Alternative` is made only when it is
+looked at. This is also the only place that decides which logprobs are honest numbers.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, repeat
-from operator import sub
-from typing import Any, NamedTuple, overload
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, chain
+from typing import Any, Final, NamedTuple, TypeVar, overload
 
-SENTINEL_LOGPROB = -9998.0
+SENTINEL_LOGPROB: Final = -9998.0
 """At or below this a logprob is a placeholder: OpenAI and vLLM send -9999.0 for "too unlikely to say"."""
 
-ROUNDING_LOGPROB = 1e-4
+CLIPPED_LOGPROBS: Final = frozenset((-100.0, -1000.0))
+"""Round numbers to which servers clip what is less likely still (mlx-omni-server, sonar): placeholders too. Whatever
+lies between and beyond them is honest."""
+
+ROUNDING_LOGPROB: Final = 1e-4
 """A positive logprob up to this is rounding noise around 0; above it, it is not a logprob at all."""
 
-LOW_PROBABILITY = 0.2
+LOW_PROBABILITY: Final = 0.2
 """Below this a token is low: the threshold of LangChain's own FLARE chain. Calibrated for no model."""
+
+_NAN: Final = math.nan
+
+_SURELY_HONEST: Final = max(CLIPPED_LOGPROBS)
+"""Above it and up to 0 a logprob is honest without a further look."""
+_T = TypeVar("_T")
+
+
+def usable_logprob(logprob: float | None) -> float | None:
+    """Return the logprob if it is an honest number, else None (the token is *censored*).
+
+    Args:
+        logprob: A raw logprob in nats, or None.
+
+    Returns:
+        The logprob, at most 0.0; rounding noise above zero is taken as 0.0. None for None, NaN, an infinity, a
+        sentinel (at or below -9998, or exactly -100 or -1000, to which servers clip) and for a value too far above
+        zero to be a logprob.
+    """
+    if logprob is None or not SENTINEL_LOGPROB < logprob <= ROUNDING_LOGPROB:  # NaN fails the comparison too
+        return None
+    if logprob in CLIPPED_LOGPROBS:
+        return None
+    return float(logprob) if logprob <= 0.0 else 0.0
 
 
 class Alternative(NamedTuple):
@@ -35,94 +63,6 @@ class Alternative(NamedTuple):
     token: str
     logprob: float | None
     bytes: bytes | None = None
-
-
-class Columns(NamedTuple):
-    """The alternatives of a whole answer, one position after the other.
-
-    Attributes:
-        tokens: Their texts.
-        logprobs: Their logprobs (nats), all of them floats and none NaN.
-        raw: What the provider sent of each, for its bytes.
-    """
-
-    tokens: list[str]
-    logprobs: list[float]
-    raw: list[Mapping[str, Any]]
-
-
-class Alternatives(Sequence[Alternative]):
-    """The alternatives of one position: an immutable sequence that makes its items when they are asked for.
-
-    There are five to twenty times as many of them as tokens, and most are only ever measured, which takes nothing but
-    their logprobs; so all of an answer's are kept as columns. It equals any sequence of the same items.
-
-    Attributes:
-        columns: The alternatives of the whole answer.
-        start: Where this position's begin in them.
-        stop: Where they end.
-    """
-
-    __slots__ = ("columns", "start", "stop")
-
-    def __init__(self, columns: Columns, start: int, stop: int) -> None:
-        """Stand for the items of the columns from `start` to before `stop`."""
-        self.columns = columns
-        self.start = start
-        self.stop = stop
-
-    @property
-    def tokens(self) -> list[str]:
-        """Their texts."""
-        return self.columns[0][self.start : self.stop]
-
-    @property
-    def logprobs(self) -> list[float]:
-        """Their logprobs (nats)."""
-        return self.columns[1][self.start : self.stop]
-
-    @overload
-    def __getitem__(self, index: int) -> Alternative: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Alternative, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> Alternative | tuple[Alternative, ...]:
-        """Return the alternative at an index, or a tuple of those of a slice."""
-        return tuple(self)[index]
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return self.stop - self.start
-
-    def __iter__(self) -> Iterator[Alternative]:
-        """Yield them in the provider's order."""
-        raw = self.columns.raw[self.start : self.stop]
-        return map(Alternative, self.tokens, self.logprobs, map(_bytes_of, raw))
-
-    def __eq__(self, other: object) -> bool:
-        """Tell whether the other is a sequence of the same items."""
-        return isinstance(other, (tuple, Alternatives)) and tuple(self) == tuple(other)
-
-    def __hash__(self) -> int:
-        """Return the hash of the tuple that it equals."""
-        return hash(tuple(self))
-
-    def __repr__(self) -> str:
-        """Look like that tuple."""
-        return repr(tuple(self))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as that tuple."""
-        return tuple, (list(self),)
-
-
-def _bytes_of(raw: Mapping[str, Any]) -> bytes | None:
-    try:
-        value = raw["bytes"]
-        return bytes(value) if type(value) in (list, bytes) else None
-    except (LookupError, TypeError, ValueError):
-        return None
 
 
 class TokenLogprob(NamedTuple):
@@ -144,62 +84,298 @@ class TokenLogprob(NamedTuple):
     alternatives: Sequence[Alternative] = ()
 
 
-class Tokens(Sequence[TokenLogprob]):
-    """The tokens of a plain answer: an immutable sequence that makes its items when they are asked for.
-
-    An answer is mostly measured and copied into arrays, which takes its columns alone. It equals any sequence of the
-    same items.
+class Columns:
+    """The texts, logprobs and bytes of tokens, or of alternatives, side by side.
 
     Attributes:
-        tokens: Their texts.
-        logprobs: Their logprobs (nats), all of them floats and none NaN.
-        alternatives: The alternatives of all of them.
-        stops: Where the alternatives of each end in these; they begin where those of the one before it end. A range
-            where all tokens have equally many.
+        texts: Their texts.
+        logprobs: Their logprobs (nats): honest ones, at most 0.0, and NaN where the provider's value is missing or no
+            honest number (see `usable_logprob`).
+        censored: What the provider sent in the place of each NaN, by position; empty for nearly all answers.
+        rounded: What it sent where another float stands for it (rounding noise above 0, an int), by position; as rare.
     """
 
-    __slots__ = ("_raw", "alternatives", "logprobs", "stops", "tokens")
+    __slots__ = ("_sources", "censored", "logprobs", "rounded", "texts")
 
     def __init__(
-        self,
-        tokens: list[str],
-        logprobs: list[float],
-        raw: Sequence[Mapping[str, Any]],
-        alternatives: Columns,
-        stops: Sequence[int],
+        self, texts: Sequence[str] = (), logprobs: Sequence[float | None] = (), sources: Sequence[Any] = ()
     ) -> None:
-        """Take the columns; `raw` is what the provider sent of each token, for its bytes."""
-        self.tokens = tokens
-        self.logprobs = logprobs
-        self._raw = raw
-        self.alternatives = alternatives
-        self.stops = stops
+        """Take columns of equal length.
+
+        Args:
+            texts: Their texts.
+            logprobs: Their logprobs (nats) as the provider sent them.
+            sources: The bytes of each, or None, or the entry with a `bytes` key, in which they stay until somebody
+                wants them: nearly nobody does.
+
+        Raises:
+            TypeError: A text is no str, or a logprob no number.
+        """
+        "".join(texts)  # raises where one is no str
+        self.texts = [*texts]
+        self._sources = [*sources]
+        self.censored: dict[int, float | None] = {}
+        self.rounded: dict[int, float] = {}
+        self.logprobs = [
+            logprob if type(logprob) is float and _SURELY_HONEST < logprob <= 0.0 else _NAN for logprob in logprobs
+        ]
+        total = sum(self.logprobs)
+        if total != total:  # any of them is NaN
+            for position, logprob in enumerate(self.logprobs):
+                if logprob != logprob:
+                    self.logprobs[position] = self._honest(position, logprobs[position])
+
+    def add(self, text: str, logprob: float | None, raw_bytes: bytes | None) -> None:
+        """Append one, as the provider sent it."""
+        self.logprobs.append(self._honest(len(self.logprobs), logprob))
+        self.texts.append(text)
+        self._sources.append(raw_bytes)
+
+    def extend(self, other: Columns, first: int, stop: int) -> None:
+        """Append those of another from position `first` to before `stop`."""
+        shift = len(self.texts) - first
+        self.texts += other.texts[first:stop]
+        self.logprobs += other.logprobs[first:stop]
+        self._sources += other._sources[first:stop]
+        if other.censored or other.rounded:
+            for position in range(first, stop):
+                if position in other.censored:
+                    self.censored[position + shift] = other.censored[position]
+                elif position in other.rounded:
+                    self.rounded[position + shift] = other.rounded[position]
+
+    def raw_logprob(self, position: int) -> float | None:
+        """Return the logprob at a position as the provider sent it (nats); None where it sent none."""
+        if position in self.censored:
+            return self.censored[position]
+        return self.rounded.get(position, self.logprobs[position])
+
+    def bytes_at(self, position: int) -> bytes | None:
+        """Return the bytes at a position; None where the provider sent none, or none that are bytes."""
+        source: Any = self._sources[position]
+        if source is None or type(source) is bytes:
+            return source
+        try:
+            value = source["bytes"]
+            return bytes(value) if type(value) in (list, bytes) else None
+        except Exception:  # an object of any class can be in the place of a dict
+            return None
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.texts)
+
+    def _honest(self, position: int, raw: float | None) -> float:
+        usable = usable_logprob(raw)
+        if usable is None:
+            self.censored[position] = raw if raw == raw else None  # NaN says no more
+            return _NAN
+        if raw is not None and (usable != raw or type(raw) is not float):
+            self.rounded[position] = raw
+        return usable
+
+
+class Alternatives(Sequence[Alternative]):
+    """The alternatives of one position: a sequence that makes its items when they are asked for.
+
+    There are five to twenty times as many of them as tokens, and most are only ever measured, which takes nothing but
+    their logprobs. It equals any sequence of the same items.
+
+    Attributes:
+        columns: The alternatives of the whole answer.
+        start: Where this position's begin in them.
+        stop: Where they end.
+    """
+
+    __slots__ = ("columns", "start", "stop")
+
+    def __init__(self, columns: Columns, start: int, stop: int) -> None:
+        """Stand for the items of the columns from `start` to before `stop`."""
+        self.columns = columns
+        self.start = start
+        self.stop = stop
+
+    @property
+    def texts(self) -> list[str]:
+        """Their texts."""
+        return self.columns.texts[self.start : self.stop]
+
+    @property
+    def logprobs(self) -> list[float]:
+        """Their logprobs (nats); NaN where there is no honest one."""
+        return self.columns.logprobs[self.start : self.stop]
+
+    @overload
+    def __getitem__(self, index: int) -> Alternative: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Alternative, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Alternative | tuple[Alternative, ...]:
+        """Return the alternative at an index, or a tuple of those of a slice."""
+        return tuple(self)[index]
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return self.stop - self.start
+
+    def __iter__(self) -> Iterator[Alternative]:
+        """Yield them in the provider's order."""
+        here = range(self.start, self.stop)
+        return map(Alternative, self.texts, map(self.columns.raw_logprob, here), map(self.columns.bytes_at, here))
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether the other is a sequence of the same items."""
+        return isinstance(other, (tuple, Alternatives)) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        """Return the hash of the tuple that it equals."""
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        """Look like that tuple."""
+        return repr(tuple(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as that tuple."""
+        return tuple, (list(self),)
+
+
+class Tokens(Sequence[TokenLogprob]):
+    """The tokens of an answer: a sequence of `TokenLogprob` that keeps columns and makes its items when asked for them.
+
+    It equals a list of the same items, and nothing changes it once it was read.
+
+    Attributes:
+        texts: The tokens' texts.
+        logprobs: Their logprobs (nats): honest ones, at most 0.0, and NaN where there is none.
+        censored: What the provider sent in the place of each NaN, by position: None, a sentinel such as -9999.0, ...
+        alternatives: The alternatives of all of them, one position after the other.
+        stops: Where the alternatives of each end in these; they begin where those of the token before it end.
+
+    Example:
+        >>> tokens = Tokens.of([TokenLogprob("Yes", -0.25), TokenLogprob(".", -9999.0)])
+        >>> tokens.logprobs, tokens.censored
+        ([-0.25, nan], {1: -9999.0})
+        >>> tokens[1].logprob
+        -9999.0
+    """
+
+    __slots__ = ("_own", "alternatives", "censored", "logprobs", "stops", "texts")
+
+    def __init__(
+        self, own: Columns | None = None, alternatives: Columns | None = None, stops: Iterable[int] = ()
+    ) -> None:
+        """Take the columns of the tokens, those of their alternatives, and where each token's end; empty without."""
+        self._own = Columns() if own is None else own
+        self.texts = self._own.texts
+        self.logprobs = self._own.logprobs
+        self.censored = self._own.censored
+        self.alternatives = Columns() if alternatives is None else alternatives
+        self.stops = [*stops]
+
+    @classmethod
+    def of(cls, tokens: Iterable[TokenLogprob]) -> Tokens:
+        """Return tokens as columns: these themselves where they are, else a copy.
+
+        Args:
+            tokens: The tokens of one answer, in order.
+
+        Raises:
+            TypeError: They are no tokens of one answer.
+        """
+        if isinstance(tokens, Tokens):
+            return tokens
+        items = _checked(tokens, TokenLogprob)
+        others = _checked(chain.from_iterable(token.alternatives for token in items), Alternative)
+        try:
+            own, alternatives = (
+                Columns([each[0] for each in part], [each[1] for each in part], [each[2] for each in part])
+                for part in (items, others)
+            )
+        except TypeError as error:
+            raise TypeError(f"a token's text is a str and its logprob a number of nats or None: {error}") from error
+        return cls(own, alternatives, accumulate(len(token.alternatives) for token in items))
+
+    def add(
+        self,
+        text: str,
+        logprob: float | None,
+        raw_bytes: bytes | None = None,
+        alternatives: Iterable[tuple[str, float | None, bytes | None]] = (),
+    ) -> None:
+        """Append one token as the provider sent it, while the answer is being read.
+
+        Args:
+            text: Its text.
+            logprob: Its raw logprob (nats); None where there is none.
+            raw_bytes: Its bytes; None where there are none.
+            alternatives: The text, logprob and bytes of each of its alternatives.
+        """
+        for alternative in alternatives:
+            self.alternatives.add(*alternative)
+        self._own.add(text, logprob, raw_bytes)
+        self.stops.append(len(self.alternatives))
+
+    def extend(self, other: Tokens, first: int = 0, stop: int | None = None) -> None:
+        """Append the tokens of another answer from position `first` to before `stop` (None: to its end)."""
+        stop = len(other) if stop is None else stop
+        if first >= stop:
+            return
+        begin, end = other._start(first), other.stops[stop - 1]
+        shift = len(self.alternatives) - begin
+        self._own.extend(other._own, first, stop)
+        self.alternatives.extend(other.alternatives, begin, end)
+        self.stops += [each + shift for each in other.stops[first:stop]]
+
+    def select(self, positions: Iterable[int]) -> Tokens:
+        """Return the tokens at some positions (none of them negative), in that order."""
+        chosen = Tokens()
+        first = stop = 0
+        for position in positions:  # one slice for each run of neighbours: mostly all but the end mark is wanted
+            if position != stop:
+                chosen.extend(self, first, stop)
+                first = position
+            stop = position + 1
+        chosen.extend(self, first, stop)
+        return chosen
+
+    def bytes_at(self, index: int) -> bytes | None:
+        """Return the bytes of the token at an index, without making the token."""
+        return self._own.bytes_at(index)
+
+    def alternatives_at(self, index: int) -> Alternatives:
+        """Return the alternatives of the token at an index (not a negative one), without making the token."""
+        return Alternatives(self.alternatives, self._start(index), self.stops[index])
+
+    @property
+    def width(self) -> int | None:
+        """How many alternatives each token has, where all have equally many; else None."""
+        width = self.stops[0] if self.stops else 0
+        if not width:
+            return None if len(self.alternatives) else 0
+        return width if self.stops == [*range(width, width * len(self.stops) + 1, width)] else None
 
     @overload
     def __getitem__(self, index: int) -> TokenLogprob: ...
 
     @overload
-    def __getitem__(self, index: slice) -> list[TokenLogprob]: ...
+    def __getitem__(self, index: slice) -> Tokens: ...
 
-    def __getitem__(self, index: int | slice) -> TokenLogprob | list[TokenLogprob]:
-        """Return the token at an index, or a list of those of a slice."""
+    def __getitem__(self, index: int | slice) -> TokenLogprob | Tokens:
+        """Return the token at an index, or the tokens of a slice."""
         if isinstance(index, slice):
-            return [self[position] for position in range(*index.indices(len(self)))]
-        alternatives = self.alternatives_at(index if index >= 0 else index + len(self))
-        return TokenLogprob(self.tokens[index], self.logprobs[index], _bytes_of(self._raw[index]), alternatives)
-
-    def alternatives_at(self, index: int) -> Sequence[Alternative]:
-        """Return the alternatives of the token at an index (not a negative one), without making the token."""
-        start = self.stops[index - 1] if index else 0
-        stop = self.stops[index]
-        return Alternatives(self.alternatives, start, stop) if start < stop else ()
+            return self.select(range(*index.indices(len(self))))
+        text = self.texts[index]
+        index = index if index >= 0 else index + len(self)
+        return TokenLogprob(text, self._own.raw_logprob(index), self._own.bytes_at(index), self.alternatives_at(index))
 
     def __len__(self) -> int:
         """Return how many there are."""
-        return len(self.tokens)
+        return len(self.texts)
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether the other is a sequence of the same items."""
+        """Tell whether the other is a list of the same items."""
         return isinstance(other, (list, Tokens)) and list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]  # as the list that it equals
@@ -210,22 +386,21 @@ class Tokens(Sequence[TokenLogprob]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as that list."""
-        return list, (list(self),)
+        return Tokens.of, (list(self),)
+
+    def _start(self, index: int) -> int:
+        return self.stops[index - 1] if index else 0
 
 
-def texts_of(items: Sequence[Alternative] | Sequence[TokenLogprob]) -> list[str]:
-    """Return the texts of tokens or alternatives, the quick way where there is one."""
-    return items.tokens if isinstance(items, (Alternatives, Tokens)) else [item[0] for item in items]
-
-
-def logprobs_of(items: Sequence[Alternative] | Sequence[TokenLogprob]) -> Sequence[float | None]:
-    """Return the logprobs of tokens or alternatives (nats), the quick way where there is one."""
-    return items.logprobs if isinstance(items, (Alternatives, Tokens)) else [item[1] for item in items]
-
-
-def alternatives_of(tokens: Sequence[TokenLogprob], index: int) -> Sequence[Alternative]:
-    """Return the alternatives of the token at an index, the quick way where there is one."""
-    return tokens.alternatives_at(index) if isinstance(tokens, Tokens) else tokens[index].alternatives
+def _checked(items: Iterable[_T], kind: type[_T]) -> list[_T]:
+    checked = [*items]
+    for item in checked:
+        if not isinstance(item, kind):
+            raise TypeError(
+                f"an item of the tokens is of type {type(item).__name__} where a {kind.__name__} should be: give the "
+                "tokens of one answer, such as read_logprobs(message)[0]"
+            )
+    return checked
 
 
 class FlatAlternatives(NamedTuple):
@@ -234,43 +409,24 @@ class FlatAlternatives(NamedTuple):
     Attributes:
         positions: The index of the token in whose place each could have stood, in order.
         tokens: Their texts.
-        logprobs: Their logprobs (nats), raw; None where the provider sent none.
+        logprobs: Their logprobs (nats); NaN where there is no honest one.
     """
 
     positions: list[int]
     tokens: list[str]
-    logprobs: Sequence[float | None]
+    logprobs: list[float]
 
 
-def flatten_alternatives(tokens: Sequence[TokenLogprob], positions: Sequence[int]) -> FlatAlternatives:
-    """Return the alternatives of some positions, given once each and in order; the quick way where it is all."""
-    if isinstance(tokens, Tokens) and len(positions) == len(tokens):
-        counts = map(sub, tokens.stops, [0, *tokens.stops])
-        flat = [*chain.from_iterable(map(repeat, positions, counts))]
-        return FlatAlternatives(flat, tokens.alternatives.tokens, tokens.alternatives.logprobs)
-    each = [(position, alternatives_of(tokens, position)) for position in positions]
+def flatten_alternatives(tokens: Tokens, positions: Iterable[int]) -> FlatAlternatives:
+    """Return the alternatives of some positions, given once each and in order."""
+    each = [(position, tokens.alternatives_at(position)) for position in positions]
     return FlatAlternatives(
         [position for position, others in each for _ in range(len(others))],
-        [text for _, others in each for text in texts_of(others)],
-        [logprob for _, others in each for logprob in logprobs_of(others)],
+        [*chain.from_iterable(others.texts for _, others in each)],
+        [*chain.from_iterable(others.logprobs for _, others in each)],
     )
 
 
-def usable_logprob(logprob: float | None) -> float | None:
-    """Return the logprob if it is an honest number, else None (the token is *censored*).
-
-    Args:
-        logprob: A raw logprob in nats, or None.
-
-    Returns:
-        The logprob, at most 0.0; rounding noise above zero is taken as 0.0. None for None, NaN, an infinity, a
-        sentinel (at or below -9998) and for a value too far above zero to be a logprob.
-    """
-    if logprob is None or not SENTINEL_LOGPROB < logprob <= ROUNDING_LOGPROB:  # NaN fails the comparison too
-        return None
-    return logprob if logprob < 0.0 else 0.0
-
-
-def probability(logprob: float) -> float:
-    """Return exp(logprob) for a usable logprob in nats; 0.0 where that underflows."""
-    return math.exp(logprob)
+def texts_of(tokens: Sequence[TokenLogprob]) -> list[str]:
+    """Return the texts of tokens."""
+    return tokens.texts if isinstance(tokens, Tokens) else [token.token for token in tokens]

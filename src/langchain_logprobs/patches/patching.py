@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import logging
-import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -61,14 +60,17 @@ class Patch:
             return None
 
     def tested_with(self, version: str) -> bool:
-        """Whether a version is in the tested range."""
-        return _release(self.first) <= _release(version) < _release(self.below)
+        """Whether a version is in the tested range.
 
+        A pre-release counts where its number lies: 1.7.5rc1 is in `>=1.0.3,<1.8`, and 1.8.0rc1, which is not known to
+        be like 1.7, is not.
+        """
+        from packaging.specifiers import SpecifierSet  # 10 ms, for those who apply a patch
 
-def _release(version: str) -> tuple[int, ...]:
-    # Only the release segment counts: a pre-release of 1.8 (say 1.8.0rc1) is not known to be like 1.7.
-    match = re.match(r"\d+(\.\d+)*", version)
-    return tuple(int(part) for part in match.group().split(".")) if match else ()
+        try:
+            return SpecifierSet(self.versions).contains(version, prereleases=True)
+        except ValueError:  # no version that PEP 440 knows
+            return False
 
 
 class _Installed:

@@ -1,71 +1,51 @@
-"""Findings to span attributes: small functions that yield (name, value) pairs. Knows no spans."""
+"""A report to span attributes: small functions that yield (name, value) pairs. Knows no spans."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from operator import attrgetter
 from typing import Any
 
-from langchain_logprobs.confidence.findings import Findings, RollUp
 from langchain_logprobs.confidence.measures import Measures
-from langchain_logprobs.confidence.structured import Structure, least_certain
-from langchain_logprobs.formats.tokens import (
-    ROUNDING_LOGPROB,
-    SENTINEL_LOGPROB,
-    FlatAlternatives,
-    TokenLogprob,
-    logprobs_of,
-    usable_logprob,
-)
+from langchain_logprobs.confidence.report import ChoiceReport, ConfidenceReport, Leaf, certainty
+from langchain_logprobs.formats.tokens import FlatAlternatives, Tokens
 from langchain_logprobs.telemetry import names
+from langchain_logprobs.telemetry.roll_up import RollUp
 
 Pair = tuple[str, Any]
 
-
-def clean(text: str) -> str:
-    """Return text that UTF-8 can carry: a lone surrogate (half an emoji) becomes U+FFFD; two halves are joined."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+MAX_STRING = 500
+"""Code points of a single string (a token, a path, a stretch): a model can write a word of a megabyte."""
 
 
-def clean_all(texts: list[str]) -> list[str]:
-    """Return the texts as they are if UTF-8 can carry them, which one look at all of them tells."""
-    try:
-        "\0".join(texts).encode()
-    except UnicodeEncodeError:
-        return [clean(text) for text in texts]
-    return texts
-
-
-def status(findings: Findings) -> Iterator[Pair]:
+def status(report: ConfidenceReport) -> Iterator[Pair]:
     """Yield whether there are logprobs, and where they were read."""
-    yield names.STATUS, findings.status
-    if findings.reason is not None:
-        yield names.STATUS_REASON, clean(findings.reason)
-    if findings.source is not None:
-        yield names.SOURCE, findings.source
+    yield names.STATUS, report.status
+    yield names.STATUS_REASON, report.reason
+    yield names.SOURCE, report.source
+    yield names.CACHED, report.cached or None
 
 
-def summary(findings: Findings, *, capture_text: bool) -> Iterator[Pair]:
+def summary(report: ConfidenceReport) -> Iterator[Pair]:
     """Yield the measures of all choices together."""
-    total = findings.total
-    if not findings.has_tokens:
+    if not report.has_tokens:
         return
+    total = report.measures
+    parts = report.choices[0].parts
+    yield names.ALIGNMENT, str(report.alignment)
     yield from _measures(total)
-    yield names.OUTSIDE_COUNT, findings.outside_count or None
-    yield names.LEVEL, findings.level
-    yield names.MIN_PROBABILITY, total.min_probability
-    yield names.MIN_INDEX, total.min_index
-    if capture_text and findings.weakest_token is not None:
-        yield names.MIN_TOKEN, clean(findings.weakest_token)
+    yield names.OUTSIDE_COUNT, report.outside_count or None
+    yield names.OUTSIDE_RANGES, ranges(parts.outside)
+    yield names.TOOL_CALL_RANGES, ranges(parts.tool_call)
+    yield names.LEVEL, report.level
+    yield names.BASIS, report.basis
+    if report.weakest is not None:
+        yield from _weakest(report)
     yield names.LOW_RATIO, total.low_ratio
     yield names.LOW_COUNT, total.low_count
-    yield names.STRETCH_COUNT, findings.stretch_count
-    yield names.DETECTED, total.low_count > 0
+    yield names.STRETCH_COUNT, report.stretch_count
+    yield names.DETECTED, report.detected
     yield names.ENTROPY_MEAN, total.entropy_mean
     yield names.ENTROPY_MAX, total.entropy_max
     yield names.ENTROPY_TOP_K, total.top_k
@@ -74,42 +54,85 @@ def summary(findings: Findings, *, capture_text: bool) -> Iterator[Pair]:
     yield names.OFF_TOP1_RATIO, total.off_top1_ratio
 
 
-def reasoning(measures: Measures | None) -> Iterator[Pair]:
+def _weakest(report: ConfidenceReport) -> Iterator[Pair]:
+    weakest = report.weakest
+    assert weakest is not None
+    yield names.MIN_PROBABILITY, weakest.probability
+    yield names.MIN_CENSORED, weakest.censored or None
+    yield names.MIN_INDEX, weakest.position if weakest.choice == 0 else None
+    yield names.MIN_TOKEN, weakest.token[:MAX_STRING]
+
+
+def reasoning(report: ConfidenceReport) -> Iterator[Pair]:
     """Yield the measures of a reasoning text, which are never mixed into the answer's."""
-    if measures is not None:
-        yield names.REASONING_COUNT, measures.scored_count
-        yield names.REASONING_MEAN, measures.mean_logprob
+    if report.reasoning is not None:
+        yield names.REASONING_COUNT, report.reasoning.scored_count
+        yield names.REASONING_MEAN, report.reasoning.mean_logprob
+        yield names.REASONING_CONFIDENCE, report.reasoning.confidence
+        yield names.REASONING_RANGES, ranges(report.choices[0].parts.reasoning)
 
 
-def fields(structure: Structure | None, most: int, *, capture_text: bool) -> Iterator[Pair]:
-    """Yield the fields of a structured answer as parallel arrays.
-
-    Paths are the keys of the user's own schema, so they stay without text; the allowed values do not.
-    """
-    if structure is None:
+def fields(report: ConfidenceReport, limit: int) -> Iterator[Pair]:
+    """Yield the values of a structured answer as parallel arrays: the least certain ones where there are too many."""
+    yield names.FIELD_STATUS, field_status(report)
+    leaves = list(report.leaves())
+    kept = least_certain([leaf for leaf in leaves if leaf.field.token_count], limit)
+    if not kept:
         return
-    yield names.FIELD_STATUS, structure.status
-    rows = least_certain(structure.rows, most)
-    if not rows:
-        return
-    yield names.FIELD_COUNT, structure.value_count
-    yield names.FIELD_PATHS, clean_all([row.path for row in rows])
-    yield names.FIELD_CONFIDENCES, [row.confidence for row in rows]
-    yield names.FIELD_MIN_PROBABILITIES, [row.min_probability for row in rows]
-    yield names.FIELD_MIN_INDEXES, [row.min_index for row in rows]
-    if capture_text and any(row.runner_up for row in rows):
-        yield names.FIELD_RUNNERS_UP, clean_all([row.runner_up for row in rows])
-        yield names.FIELD_RUNNER_UP_PROBABILITIES, [row.runner_up_probability for row in rows]
+    censored = [index for index, leaf in enumerate(kept) if leaf.field.confidence is None]
+    confidences = [confidence_or_bound(leaf) for leaf in kept]
+    least = min(range(len(kept)), key=lambda index: certainty(kept[index]))
+    paths = [leaf.path[:MAX_STRING] for leaf in kept]
+    yield names.FIELD_COUNT, len(leaves)
+    yield names.FIELD_PATHS, paths
+    yield names.FIELD_CONFIDENCES, confidences
+    yield names.FIELD_CENSORED, censored or None
+    yield names.FIELD_MIN_CONFIDENCE, confidences[least]
+    yield names.FIELD_MIN_PATH, paths[least]
+    yield names.FIELD_MIN_PROBABILITIES, [_or(leaf.field.min_probability, confidence_or_bound(leaf)) for leaf in kept]
+    yield names.FIELD_MIN_INDEXES, [_or(leaf.field.min_index, leaf.field.token_start or 0) for leaf in kept]
+    others = [leaf.field.runner_up for leaf in kept]
+    if any(others):
+        texts = ["" if each is None else json.dumps(each.value, ensure_ascii=False)[:MAX_STRING] for each in others]
+        yield names.FIELD_RUNNERS_UP, texts
+        yield names.FIELD_RUNNER_UP_PROBABILITIES, [0.0 if each is None else each.probability for each in others]
 
 
-def choice(index: int, tokens: Sequence[TokenLogprob], measures: Measures, *, capture_text: bool) -> Iterator[Pair]:
+def field_status(report: ConfidenceReport) -> str | None:
+    """Return what became of the search for fields; None where the answer is not structured."""
+    if report.tool_calls:
+        found = (str(call.fields.status) for call in report.tool_calls)
+        return next((each for each in found if each != "ok"), "ok")
+    return None if report.fields is None else str(report.fields.status)
+
+
+def least_certain(leaves: Sequence[Leaf], count: int) -> list[Leaf]:
+    """Keep the values with the lowest confidence, in the order of the document."""
+    if len(leaves) <= count:
+        return list(leaves)
+    kept = sorted(range(len(leaves)), key=lambda index: certainty(leaves[index]))[:count]
+    return [leaves[index] for index in sorted(kept)]
+
+
+def confidence_or_bound(leaf: Leaf) -> float:
+    """Return a value's confidence; of one with a censored token the most that it can be."""
+    bound: float = _or(leaf.field.confidence, _or(leaf.field.confidence_bound, 1.0))
+    return bound
+
+
+def _or(value: Any, other: Any) -> Any:
+    return other if value is None else value
+
+
+def choice(index: int, choice: ChoiceReport) -> Iterator[Pair]:
     """Yield the measures of one of several choices."""
+    measures = choice.measures
     yield names.CHOICE_INDEX, index
     yield from _measures(measures)
     yield names.MIN_PROBABILITY, measures.min_probability
     yield names.MIN_INDEX, measures.min_index
-    if capture_text and measures.min_index is not None:
-        yield names.MIN_TOKEN, clean(tokens[measures.min_index].token)
+    if measures.min_index is not None:
+        yield names.MIN_TOKEN, choice.tokens[measures.min_index].token[:MAX_STRING]
 
 
 def _measures(measures: Measures) -> Iterator[Pair]:
@@ -121,66 +144,84 @@ def _measures(measures: Measures) -> Iterator[Pair]:
     yield names.CONFIDENCE, measures.confidence
 
 
-def values(raw: Sequence[float | None], floor: float) -> tuple[list[float], list[int]]:
-    """Return logprobs as they are recorded, and the positions of the censored ones, where the floor stands."""
-    known = [logprob for logprob in raw if logprob is not None]
-    if len(known) == len(raw) and min(known, default=0.0) > SENTINEL_LOGPROB and max(known, default=0.0) <= 0.0:
-        return known, []
-    censored = [index for index, logprob in enumerate(raw) if usable_logprob(logprob) is None]
-    recorded = [floor if logprob is None else logprob for logprob in raw]
-    for index in censored:
-        recorded[index] = floor
-    return recorded, censored
+def ranges(positions: Sequence[int]) -> list[int] | None:
+    """Return ascending positions as ranges: first, behind the last, first, ...; None where there are none."""
+    found: list[int] = []
+    for position in positions:
+        if found and found[-1] == position:
+            found[-1] = position + 1
+        else:
+            found += (position, position + 1)
+    return found or None
 
 
-def weakest_first(tokens: Sequence[TokenLogprob], below: float, fields: Structure | None) -> list[int]:
+def values(logprobs: Sequence[float], floor: float) -> list[float]:
+    """Return logprobs as they are recorded: where there is no honest one (NaN), the floor."""
+    return [logprob if logprob == logprob else floor for logprob in logprobs]
+
+
+def contested_first(report: ConfidenceReport, below: float) -> list[int]:
     """Return the positions whose alternatives matter, the most important first.
 
     Args:
-        tokens: The tokens.
-        below: Those with a smaller probability, and the censored ones, come first, the weakest before all; then the
-            weakest token of each field.
-        fields: The fields of the answer.
+        report: The report.
+        below: Tokens with a smaller probability and the censored ones matter: first those that something else was
+            more probable than or came closest to; then the weakest token of each field.
     """
-    threshold = math.log(below) if below > 0.0 else -math.inf
-    low = [
-        (-math.inf if logprob is None else logprob, index)
-        for index, logprob in enumerate(logprobs_of(tokens))
-        if logprob is None or not threshold <= logprob <= ROUNDING_LOGPROB
+    threshold = math.log(below) if below < math.inf else math.inf
+    tokens = report.tokens
+    found = [
+        (-math.inf if logprob != logprob else _margin(tokens, index, logprob), index)
+        for index, logprob in enumerate(tokens.logprobs)
+        if not logprob >= threshold
     ]
-    rows = [] if fields is None else sorted(fields.rows, key=attrgetter("confidence"))
-    of_fields = [row.min_index for row in rows if row.min_index < len(tokens)]
-    return list(dict.fromkeys([index for _, index in sorted(low)] + of_fields))
+    of_fields = [
+        leaf.field.min_index for leaf in sorted(report.leaves(), key=certainty) if leaf.field.min_index is not None
+    ]
+    return list(dict.fromkeys([index for _, index in sorted(found)] + of_fields))
 
 
-def alternatives(flat: FlatAlternatives, floor: float, *, capture_text: bool) -> dict[str, Any]:
+def _margin(tokens: Tokens, index: int, logprob: float) -> float:
+    """How much more probable a token was than the best other one: negative where it was not the best."""
+    ranked = sorted([other for other in tokens.alternatives_at(index).logprobs if other == other], reverse=True)[:2]
+    if ranked and ranked[0] == logprob:  # the token itself
+        del ranked[0]
+    return math.exp(logprob) - (math.exp(ranked[0]) if ranked else 0.0)
+
+
+def alternatives(flat: FlatAlternatives, floor: float) -> dict[str, Any]:
     """Return alternatives as three parallel arrays; nothing where there are none."""
     if not flat.positions:
         return {}
-    recorded: dict[str, Any] = {
+    return {
         names.ALTERNATIVE_POSITIONS: flat.positions,
-        names.ALTERNATIVE_VALUES: values(flat.logprobs, floor)[0],
+        names.ALTERNATIVE_VALUES: values(flat.logprobs, floor),
+        names.ALTERNATIVE_TOKENS: flat.tokens,
     }
-    if capture_text:
-        recorded[names.ALTERNATIVE_TOKENS] = clean_all(flat.tokens)
-    return recorded
 
 
-def roll_up(total: RollUp, *, capture_text: bool) -> Iterator[Pair]:
+def roll_up(total: RollUp) -> Iterator[Pair]:
     """Yield what an ancestor says of the model calls below it."""
+    yield names.DISCARDED_COUNT, total.discarded or None
     if not total.calls:
         return
     yield names.CALL_COUNT, total.calls
-    yield names.TOKEN_COUNT, total.scored_count
+    yield names.TOKEN_COUNT, total.token_count
     yield names.MEAN, total.mean_logprob
     yield names.CONFIDENCE, total.confidence
-    yield names.LEVEL, total.level
+    yield names.LEVEL, total.verdict.level
+    yield names.BASIS, total.verdict.basis
     yield names.DETECTED, total.detected
-    if total.min_logprob is not None:
-        yield names.MIN_PROBABILITY, total.min_probability
-        yield names.MIN_SPAN_ID, total.min_span_id
-        if capture_text and total.min_token is not None:
-            yield names.MIN_TOKEN, clean(total.min_token)
+    yield names.WORST_SPAN_ID, total.worst_span_id
+    yield names.WORST_CONFIDENCE, total.verdict.score
+    if total.weakest is not None:
+        yield names.MIN_PROBABILITY, total.weakest.probability
+        yield names.MIN_CENSORED, total.weakest.censored or None
+        yield names.MIN_SPAN_ID, total.weakest_span_id
+        yield names.MIN_TOKEN, total.weakest.token[:MAX_STRING]
+    if total.least is not None:
+        yield names.FIELD_MIN_CONFIDENCE, confidence_or_bound(total.least)
+        yield names.FIELD_MIN_PATH, total.least.path[:MAX_STRING]
 
 
 def present(pairs: Iterable[Pair]) -> dict[str, Any]:

@@ -1,18 +1,20 @@
-"""Findings to events: name, time and attributes. Whether they go on the span or out as log records is told later."""
+"""A report to events: name, time and attributes. Whether they go on the span or out as log records is told later."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from langchain_logprobs.capture.received import Chunks
-from langchain_logprobs.confidence.findings import Findings
+from langchain_logprobs.confidence.inputs import Chunks
+from langchain_logprobs.confidence.report import ConfidenceReport
 from langchain_logprobs.confidence.stretches import Stretch
-from langchain_logprobs.formats.tokens import logprobs_of, texts_of
+from langchain_logprobs.formats.tokens import usable_logprob
 from langchain_logprobs.telemetry import attributes, names
+from langchain_logprobs.telemetry.attributes import MAX_STRING
+from langchain_logprobs.telemetry.sentences import Passage, about
 
-MAX_TEXT = 500
-"""Code points of a stretch that are recorded: some backends cut every string at 2,048 bytes."""
+CHUNK_GROUPS = 16
+"""So many events the chunks of an answer share where each of them cannot have its own."""
 
 
 class Event(NamedTuple):
@@ -29,20 +31,18 @@ class Event(NamedTuple):
     attributes: dict[str, Any]
 
 
-def chunk_events(
-    chunks: Chunks, most: int, tokens: Sequence[str] | None, values: Sequence[float] | None
-) -> Iterator[Event]:
-    """Yield one event for each chunk that brought tokens, or, over `most`, one for each group of neighbours.
+def chunk_events(chunks: Chunks, limit: int, tokens: Sequence[str], values: Sequence[float] | None) -> Iterator[Event]:
+    """Yield one event for each chunk that brought tokens, or, over `limit`, one for each group of neighbours.
 
     The events tile the answer: no token is missing, none is in two, and their times are in order.
 
     Args:
         chunks: The chunks, in order.
-        most: How many events at the most.
-        tokens: The answer's tokens, for events that carry their own; None where the span's arrays have to do.
-        values: Their logprobs (nats), likewise.
+        limit: How many events at the most; over it, neighbours share one, which makes at most `CHUNK_GROUPS`.
+        tokens: The answer's tokens.
+        values: Their logprobs (nats), for events that carry their own; None where the span's arrays have to do.
     """
-    count = min(most, len(chunks))
+    count = len(chunks) if len(chunks) <= limit else min(limit, CHUNK_GROUPS)
     for group in range(count):
         first = group * len(chunks) // count
         start = chunks.start_of(first)
@@ -52,36 +52,52 @@ def chunk_events(
             names.TOKEN_START: start,
             names.TOKEN_COUNT: end - start,
         }
-        if tokens is not None:
-            recorded[names.TOKENS] = tokens[start:end]
         if values is not None:
-            recorded[names.VALUES] = values[start:end]
+            recorded[names.TOKENS] = list(tokens[start:end])
+            recorded[names.VALUES] = list(values[start:end])
         yield Event(names.CHUNK_EVENT, chunks.times[first], recorded)
 
 
-def choice_events(findings: Findings, time: int, *, capture_text: bool) -> Iterator[Event]:
+def choice_events(report: ConfidenceReport, time: int) -> Iterator[Event]:
     """Yield one event for each of several choices, with its own measures."""
-    if len(findings.choices) < 2:
+    if len(report.choices) < 2:
         return
-    for index, (tokens, measures) in enumerate(zip(findings.choices, findings.measures, strict=True)):
-        pairs = attributes.choice(index, tokens, measures, capture_text=capture_text)
-        yield Event(names.CHOICE_EVENT, time, attributes.present(pairs))
+    for index, choice in enumerate(report.choices):
+        yield Event(names.CHOICE_EVENT, time, attributes.present(attributes.choice(index, choice)))
+
+
+def evaluation_event(report: ConfidenceReport, passage: Passage, time: int) -> Event | None:
+    """Return the verdict as OpenTelemetry's own event for a score; None where there is no level."""
+    verdict = report.verdict
+    if verdict.level is None:
+        return None
+    recorded = {
+        names.EVALUATION_NAME: "token_confidence",
+        names.EVALUATION_SCORE: 0.0 if verdict.score is None else verdict.score,
+        names.EVALUATION_LABEL: verdict.level,
+        names.EVALUATION_EXPLANATION: ("unsure of " + "; ".join(passage.labels))
+        if passage.places
+        else "sure throughout",
+    }
+    return Event(names.EVALUATION_EVENT, time, recorded)
 
 
 def stretch_events(
-    stretches: Sequence[Stretch], chunks: Chunks, end_time: int, floor: float, *, capture_text: bool
+    stretches: Sequence[Stretch], tokens: Sequence[str], chunks: Chunks, end_time: int, floor: float
 ) -> Iterator[Event]:
     """Yield one event for each low-confidence stretch, at the arrival of its first token.
 
     Args:
         stretches: The stretches.
+        tokens: The answer's tokens.
         chunks: When the tokens arrived.
         end_time: The time for tokens that came in no chunk (nanoseconds since the epoch).
         floor: What is recorded for a logprob that is no honest number (nats).
-        capture_text: Whether text is recorded.
     """
     for stretch in stretches:
         recorded: dict[str, Any] = {
+            names.ABOUT: about(stretch, tokens[stretch.min_index]),
+            names.TEXT: stretch.text[:MAX_STRING],
             names.TEXT_START: stretch.start,
             names.TEXT_END: stretch.end,
             names.TOKEN_START: stretch.token_start,
@@ -90,12 +106,9 @@ def stretch_events(
             names.MIN_PROBABILITY: stretch.min_probability,
             names.MEAN: stretch.mean_logprob,
         }
-        if capture_text:
-            recorded[names.TEXT] = attributes.clean(stretch.text[:MAX_TEXT])
         if stretch.alternatives:
-            others = stretch.alternatives
-            recorded[names.ALTERNATIVE_VALUES] = attributes.values(logprobs_of(others), floor)[0]
-            if capture_text:
-                recorded[names.ALTERNATIVE_TOKENS] = attributes.clean_all(texts_of(others))
+            logprobs = [usable_logprob(other.logprob) for other in stretch.alternatives]
+            recorded[names.ALTERNATIVE_VALUES] = [floor if each is None else each for each in logprobs]
+            recorded[names.ALTERNATIVE_TOKENS] = [other.token[:MAX_STRING] for other in stretch.alternatives]
         time = chunks.time_of(stretch.token_start, end_time)
         yield Event(names.LOW_CONFIDENCE_EVENT, time, attributes.present(recorded.items()))

@@ -5,22 +5,11 @@ Read from what LangChain hands to the callbacks; anything that is missing there 
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
-OPERATION = "gen_ai.operation.name"
-PROVIDER = "gen_ai.provider.name"
-REQUEST_MODEL = "gen_ai.request.model"
-CONVERSATION = "gen_ai.conversation.id"
-ERROR_TYPE = "error.type"
-TOOL_NAME = "gen_ai.tool.name"
-TOOL_CALL_ID = "gen_ai.tool.call.id"
-AGENT_NAME = "gen_ai.agent.name"
-WORKFLOW_NAME = "gen_ai.workflow.name"
-TIME_TO_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
-INPUT_MESSAGES = "gen_ai.input.messages"
-OUTPUT_MESSAGES = "gen_ai.output.messages"
+from langchain_logprobs.telemetry import names
 
 # LangChain's provider names where the conventions have another; the rest are the same or have none.
 _PROVIDERS = {
@@ -39,12 +28,12 @@ _PROVIDERS = {
 }
 
 _REQUEST_NUMBERS = (
-    ("temperature", "gen_ai.request.temperature", float),
-    ("top_p", "gen_ai.request.top_p", float),
-    ("top_k", "gen_ai.request.top_k", int),
-    ("frequency_penalty", "gen_ai.request.frequency_penalty", float),
-    ("presence_penalty", "gen_ai.request.presence_penalty", float),
-    ("seed", "gen_ai.request.seed", int),
+    ("temperature", names.REQUEST_TEMPERATURE, float),
+    ("top_p", names.REQUEST_TOP_P, float),
+    ("top_k", names.REQUEST_TOP_K, int),
+    ("frequency_penalty", names.REQUEST_FREQUENCY_PENALTY, float),
+    ("presence_penalty", names.REQUEST_PRESENCE_PENALTY, float),
+    ("seed", names.REQUEST_SEED, int),
 )
 _MAX_TOKENS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict", "max_new_tokens")
 
@@ -68,26 +57,32 @@ def request_attributes(params: Mapping[str, Any], metadata: Mapping[str, Any]) -
     """Yield the parameters of the request."""
     for key, name, kind in _REQUEST_NUMBERS:
         value = params.get(key)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if is_number(value):
             yield name, kind(value)
     for key in _MAX_TOKENS:
-        if isinstance(value := params.get(key), int) and not isinstance(value, bool):
-            yield "gen_ai.request.max_tokens", value
+        if isinstance(value := params.get(key), int) and is_number(value):
+            yield names.REQUEST_MAX_TOKENS, value
             break
     stop = params.get("stop")
     if isinstance(stop, str):
         stop = [stop]
     if isinstance(stop, (list, tuple)) and stop and all(isinstance(item, str) for item in stop):
-        yield "gen_ai.request.stop_sequences", list(stop)
-    if (count := choice_count(params)) > 1:
-        yield "gen_ai.request.choice.count", count
+        yield names.REQUEST_STOP_SEQUENCES, list(stop)
+    count = params.get("n")
+    if isinstance(count, int) and is_number(count) and count > 1:
+        yield names.REQUEST_CHOICE_COUNT, count
     yield from conversation_attributes(metadata)
 
 
-def choice_count(params: Mapping[str, Any]) -> int:
-    """Return how many answers were asked for, 1 where nothing is said."""
-    count = params.get("n")
-    return count if isinstance(count, int) and not isinstance(count, bool) and count > 1 else 1
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Tell whether a value is a number that a span can carry: finite, and in 64 bits where it is an integer."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else _fits(value)
+
+
+def _fits(value: int) -> bool:
+    return not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def conversation_attributes(metadata: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -95,12 +90,20 @@ def conversation_attributes(metadata: Mapping[str, Any]) -> Iterator[tuple[str, 
     for key in ("thread_id", "session_id", "conversation_id"):
         value = metadata.get(key)
         if isinstance(value, (str, int)) and value != "":
-            yield CONVERSATION, str(value)
+            yield names.CONVERSATION, str(value)
             return
 
 
-def response_attributes(response: Any, generations: Sequence[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield what the provider said of its answer: model, id, finish reasons, token usage."""
+def response_attributes(
+    response: Any, generations: Sequence[Any], *, cached: bool = False
+) -> Iterator[tuple[str, Any]]:
+    """Yield what the provider said of its answer: model, id, finish reasons, token usage.
+
+    Args:
+        response: The result that LangChain reports.
+        generations: Its answers.
+        cached: Whether it came out of LangChain's cache: its tokens were used when it was made, not again.
+    """
     llm_output = getattr(response, "llm_output", None)
     infos = [llm_output] if isinstance(llm_output, Mapping) else []
     reasons = []
@@ -116,16 +119,18 @@ def response_attributes(response: Any, generations: Sequence[Any]) -> Iterator[t
         _add_usage(getattr(message, "usage_metadata", None), usage)
     model = _first(infos, ("model_name", "model", "model_id"))
     if isinstance(model, str):
-        yield "gen_ai.response.model", model
+        yield names.RESPONSE_MODEL, model
     response_id = _first(infos, ("id",)) or _message_id(generations)
     if isinstance(response_id, str):
-        yield "gen_ai.response.id", response_id
+        yield names.RESPONSE_ID, response_id
     if reasons:
-        yield "gen_ai.response.finish_reasons", reasons
+        yield names.FINISH_REASONS, reasons
+    if cached:
+        return
     if not usage:
         _read_token_usage(infos, usage)
     for key, value in usage.items():
-        yield f"gen_ai.usage.{key}", value
+        yield names.USAGE + key, value
 
 
 def _message_id(generations: Sequence[Any]) -> str | None:
@@ -155,7 +160,7 @@ def _add_usage(usage_metadata: Any, usage: dict[str, int]) -> None:
         (details_out, "reasoning", "reasoning.output_tokens"),
     ):
         value = source.get(key) if isinstance(source, Mapping) else None
-        if isinstance(value, int) and (value or source is usage_metadata):
+        if isinstance(value, int) and _fits(value) and (value or source is usage_metadata):
             # A provider reports the usage of all choices together, and LangChain copies it to each of them.
             usage[name] = max(usage.get(name, 0), value)
 
@@ -168,39 +173,5 @@ def _read_token_usage(infos: Sequence[Any], usage: dict[str, int]) -> None:
         (("completion_tokens", "output_tokens"), "output_tokens"),
     ):
         value = _first([tokens], keys)
-        if isinstance(value, int):
+        if isinstance(value, int) and _fits(value):
             usage[name] = value
-
-
-def messages_json(messages: Sequence[Any]) -> str:
-    """Return messages in the JSON form of the GenAI conventions: role and parts.
-
-    Args:
-        messages: LangChain messages, or strings (the prompts of a completion model).
-    """
-    return json.dumps([_message(message) for message in messages], ensure_ascii=False, default=str)
-
-
-_ROLES = {"human": "user", "ai": "assistant", "AIMessageChunk": "assistant", "system": "system", "tool": "tool"}
-
-
-def _message(message: Any) -> dict[str, Any]:
-    if isinstance(message, str):
-        return {"role": "user", "parts": [{"type": "text", "content": message}]}
-    kind = str(getattr(message, "type", "user"))
-    content = getattr(message, "content", "")
-    parts: list[dict[str, Any]] = []
-    if kind == "tool":
-        parts.append({"type": "tool_call_response", "id": getattr(message, "tool_call_id", None), "response": content})
-    elif isinstance(content, str):
-        if content:
-            parts.append({"type": "text", "content": content})
-    else:
-        for block in content:
-            is_text = isinstance(block, Mapping) and block.get("type") == "text"
-            parts.append(
-                {"type": "text", "content": block["text"]} if is_text else {"type": "generic", "content": block}
-            )
-    for call in getattr(message, "tool_calls", None) or ():
-        parts.append({"type": "tool_call", "id": call.get("id"), "name": call["name"], "arguments": call["args"]})
-    return {"role": _ROLES.get(kind, getattr(message, "role", kind)), "parts": parts}

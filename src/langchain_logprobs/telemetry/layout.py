@@ -1,7 +1,8 @@
 """How a call's tokens are laid out on its span: what fits, and what is left out first where not everything does.
 
-The arrays come first: they are the record. Then what explains them (the worst stretches, the alternatives of the
-weakest tokens), and last what repeats them (each chunk's own tokens). All sizes are estimates of OTLP bytes.
+The arrays come first: they are the record. Then what explains them (the worst stretches, the alternatives of the most
+contested tokens, when each chunk arrived), and last what repeats them (each chunk's own tokens). All sizes are
+estimates of OTLP bytes.
 """
 
 from __future__ import annotations
@@ -10,29 +11,35 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from langchain_logprobs.capture.received import Chunks
-from langchain_logprobs.confidence.findings import Findings
+from langchain_logprobs.confidence.inputs import Chunks
+from langchain_logprobs.confidence.report import ConfidenceReport
 from langchain_logprobs.confidence.stretches import worst_stretches
-from langchain_logprobs.formats.tokens import (
-    FlatAlternatives,
-    alternatives_of,
-    flatten_alternatives,
-    logprobs_of,
-    texts_of,
-)
+from langchain_logprobs.formats.tokens import FlatAlternatives, flatten_alternatives
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import attributes, names
-from langchain_logprobs.telemetry.events import Event, choice_events, chunk_events, stretch_events
+from langchain_logprobs.telemetry.events import (
+    CHUNK_GROUPS,
+    Event,
+    choice_events,
+    chunk_events,
+    evaluation_event,
+    stretch_events,
+)
+from langchain_logprobs.telemetry.sentences import Passage
 
-FEWEST_CHUNK_EVENTS = 8
 FEWEST_STRETCHES = 8
+FEWEST_CHUNK_EVENTS = 8
 """So many are kept whatever the size of the arrays."""
 
-_SUMMARY_BYTES = 2_400  # the resource, the span itself, its GenAI attributes and the measures
+CONTESTED = 0.9
+"""Below it the alternatives of a token are worth recording: something else had a tenth or more."""
+
+_SUMMARY_BYTES = 3_600  # the resource, the span itself, its GenAI attributes, the measures and the least of messages
 _FIELD_BYTES = 80
-_CHUNK_EVENT_BYTES = 115
-_STRETCH_EVENT_BYTES = 440
+_CHUNK_EVENT_BYTES = 125
+_STRETCH_EVENT_BYTES = 520
 _CHOICE_EVENT_BYTES = 400
+_EVALUATION_EVENT_BYTES = 300
 _FLOAT_BYTES = 11  # in an OTLP array: the value with the tags and lengths around it
 _STRING_OVERHEAD = 4  # likewise, around the text
 _INT_BYTES = 6
@@ -45,76 +52,176 @@ class Layout(NamedTuple):
         arrays: Span attributes.
         span_events: Events for the span.
         log_events: The same events for log records, which no budget of the span's binds.
+        room: How many bytes of `Settings.detail_bytes` are left.
     """
 
     arrays: dict[str, Any]
     span_events: list[Event]
     log_events: list[Event]
+    room: int
 
 
-def lay_out(findings: Findings, chunks: Chunks, end_time: int, settings: Settings) -> Layout:
+def lay_out(
+    report: ConfidenceReport, passage: Passage, chunks: Chunks, start_time: int, end_time: int, settings: Settings
+) -> Layout:
     """Lay out the tokens of a model call.
 
     Args:
-        findings: What the call showed.
+        report: The report on it.
+        passage: Its text with the unsure places.
         chunks: When its tokens arrived.
-        end_time: When it ended (nanoseconds since the epoch).
+        start_time: When it started (nanoseconds since the epoch).
+        end_time: When it ended.
         settings: The budgets, and what is wanted at all.
     """
-    tokens = attributes.clean_all(texts_of(findings.tokens))
-    text = tokens if settings.capture_text else None
-    values, censored = attributes.values(logprobs_of(findings.tokens), settings.censored_floor)
-    array_bytes = _FLOAT_BYTES * len(values) + (0 if text is None else strings_size(text))
-    on_span = settings.events in ("span", "both")
-    choices = list(choice_events(findings, end_time, capture_text=settings.capture_text))
+    return _Layout(report, passage, chunks, start_time, end_time, settings).layout()
 
-    spent = _SUMMARY_BYTES
-    if findings.fields is not None:
-        spent += _FIELD_BYTES * min(len(findings.fields.rows), settings.max_fields)
-    most_stretches = most_chunks = 0
-    if on_span:
-        spent += _CHOICE_EVENT_BYTES * len(choices)
-        most_chunks = min(settings.max_chunk_events, FEWEST_CHUNK_EVENTS, len(chunks))
-        spent += _CHUNK_EVENT_BYTES * most_chunks
-        affordable = (settings.detail_bytes - spent - array_bytes) // _STRETCH_EVENT_BYTES
-        most_stretches = min(len(findings.stretches), max(FEWEST_STRETCHES, affordable))
-        spent += _STRETCH_EVENT_BYTES * most_stretches
-    recorded = _recorded(text, len(values), settings.span_bytes - spent)
-    spent += array_bytes if recorded == len(values) else settings.span_bytes - spent
-    if on_span:
-        affordable = max(0, settings.detail_bytes - spent) // _CHUNK_EVENT_BYTES
-        more = max(0, min(settings.max_chunk_events, len(chunks), most_chunks + affordable) - most_chunks)
-        most_chunks += more
-        spent += _CHUNK_EVENT_BYTES * more
 
-    arrays: dict[str, Any] = {names.VALUES: values[:recorded]}
-    if text is not None:
-        arrays[names.TOKENS] = text[:recorded]
-    if censored:
-        arrays[names.CENSORED_POSITIONS] = [index for index in censored if index < recorded]
-    if recorded < len(values):
-        arrays[names.TOKENS_RECORDED] = recorded
-    others = _alternatives(findings, recorded, spent, settings)
-    arrays.update(attributes.alternatives(others, settings.censored_floor, capture_text=settings.capture_text))
-    spent += alternatives_size(others.tokens)
+class _Layout:
+    """Spends the bytes of a span, the most important things first."""
 
-    def events(chunk_count: int, stretch_count: int, repeat: bool) -> list[Event]:
-        stretches = worst_stretches(findings.stretches, stretch_count)
+    def __init__(
+        self,
+        report: ConfidenceReport,
+        passage: Passage,
+        chunks: Chunks,
+        start_time: int,
+        end_time: int,
+        settings: Settings,
+    ) -> None:
+        self.report = report
+        self.chunks = chunks
+        self.start_time = start_time
+        self.end_time = end_time
+        self.settings = settings
+        self.tokens = report.tokens.texts
+        self.values = attributes.values(report.tokens.logprobs, settings.censored_floor)
+        self.censored = sorted(report.tokens.censored)
+        self.choices = list(choice_events(report, end_time))
+        evaluation = evaluation_event(report, passage, end_time)
+        if evaluation is not None:
+            self.choices.append(evaluation)
+        self.on_span = settings.events in ("span", "both")
+        self.detail_bytes = min(settings.detail_bytes, settings.span_bytes)
+        self.spent = _SUMMARY_BYTES + len(passage.line().encode("utf-8", "replace"))
+
+    def layout(self) -> Layout:
+        settings = self.settings
+        self.spent += _FIELD_BYTES * min(sum(1 for _ in self.report.leaves()), settings.max_fields)
+        array_bytes = _FLOAT_BYTES * len(self.values) + self._strings_size(self.tokens)
+        stretch_limit = self._stretches(array_bytes)
+        recorded = self._recorded(settings.span_bytes - self.spent, array_bytes)
+        self.spent += array_bytes if recorded == len(self.values) else settings.span_bytes - self.spent
+        arrays: dict[str, Any] = {names.VALUES: self.values[:recorded], names.TOKENS: self.tokens[:recorded]}
+        if self.censored:
+            arrays[names.CENSORED_POSITIONS] = [index for index in self.censored if index < recorded]
+        if recorded < len(self.values):
+            arrays[names.TOKENS_RECORDED] = recorded
+        others = self._alternatives(recorded)
+        arrays.update(attributes.alternatives(others, settings.censored_floor))
+        chunk_limit = self._chunk_limit()
+        arrays.update(self._arrivals())
+        # A short answer has each chunk's tokens on its event too. For a long one the arrays, which the event points
+        # into, have to do: repeating them would double the span.
+        repeat = self.spent + array_bytes <= self.detail_bytes
+        if repeat and chunk_limit:
+            self.spent += array_bytes
+        on_log = settings.events in ("log", "both")
+        return Layout(
+            arrays,
+            self._events(chunk_limit, stretch_limit, repeat) if self.on_span else [],
+            self._events(settings.max_chunk_events, settings.max_stretches, True) if on_log else [],
+            self.detail_bytes - self.spent,
+        )
+
+    def _stretches(self, array_bytes: int) -> int:
+        """Return how many stretches the span has events for, and spend their bytes."""
+        if not self.on_span:
+            return 0
+        self.spent += _CHOICE_EVENT_BYTES * (len(self.choices) - 1) + _EVALUATION_EVENT_BYTES
+        affordable = (self.detail_bytes - self.spent - array_bytes) // _STRETCH_EVENT_BYTES
+        limit = min(len(self.report.stretches), max(FEWEST_STRETCHES, affordable))
+        self.spent += _STRETCH_EVENT_BYTES * limit
+        return limit
+
+    def _chunk_limit(self) -> int:
+        """Return how many chunk events the span has: one a chunk, or some groups where that is too much."""
+        if not self.on_span or not self.chunks:
+            return 0
+        most, count = self.settings.max_chunk_events, len(self.chunks)
+        affordable = (self.detail_bytes - self.spent) // _CHUNK_EVENT_BYTES
+        if count <= most and count <= affordable:
+            limit = count
+        else:
+            limit = min(most, count, max(FEWEST_CHUNK_EVENTS, min(CHUNK_GROUPS, affordable)))
+        self.spent += _CHUNK_EVENT_BYTES * limit
+        return limit
+
+    def _arrivals(self) -> dict[str, Any]:
+        """Return when each chunk arrived, or every second, fourth, ... of them where not all fit."""
+        count = len(self.chunks)
+        if not count:
+            return {}
+        plain = self.chunks.starts == list(range(count))
+        size = _INT_BYTES if plain else 2 * _INT_BYTES
+        step = 1
+        while size * (count // step) > max(self.detail_bytes - self.spent, size * CHUNK_GROUPS):
+            step *= 2
+            size = 2 * _INT_BYTES
+        self.spent += size * (count // step)
+        offsets = [max(0, time - self.start_time) // 1_000 for time in self.chunks.times[::step]]
+        arrivals: dict[str, Any] = {names.CHUNK_OFFSETS: offsets}
+        if not plain or step > 1:
+            arrivals[names.CHUNK_STARTS] = self.chunks.starts[::step]
+        return arrivals
+
+    def _events(self, chunk_limit: int, stretch_limit: int, repeat: bool) -> list[Event]:
+        stretches = worst_stretches(self.report.stretches, stretch_limit)
         return [
-            *chunk_events(chunks, chunk_count, text if repeat else None, values if repeat else None),
-            *stretch_events(stretches, chunks, end_time, settings.censored_floor, capture_text=settings.capture_text),
-            *choices,
+            *chunk_events(self.chunks, chunk_limit, self.tokens, self.values if repeat else None),
+            *stretch_events(stretches, self.tokens, self.chunks, self.end_time, self.settings.censored_floor),
+            *self.choices,
         ]
 
-    # A short answer has each chunk's tokens on its event too. For a long one the arrays, which the event points into,
-    # have to do: repeating them would double the span.
-    repeat = spent + array_bytes <= settings.detail_bytes
-    on_log = settings.events in ("log", "both")
-    return Layout(
-        arrays,
-        events(most_chunks, most_stretches, repeat) if on_span else [],
-        events(settings.max_chunk_events, settings.max_stretches, True) if on_log else [],
-    )
+    def _strings_size(self, strings: Sequence[str]) -> int:
+        return strings_size(strings) if self.settings.capture_text else 0
+
+    def _recorded(self, room: int, array_bytes: int) -> int:
+        """Return how many positions of the arrays fit into the room, counted from the start."""
+        if array_bytes <= room:
+            return len(self.values)
+        for index, token in enumerate(self.tokens):
+            room -= _FLOAT_BYTES
+            if self.settings.capture_text:
+                room -= _STRING_OVERHEAD + len(token.encode("utf-8", "replace"))
+            if room < 0:
+                return index
+        return len(self.values)  # pragma: no cover  # the first line has seen that they do not all fit
+
+    def _alternatives(self, recorded: int) -> FlatAlternatives:
+        """Return the alternatives that are written; where not all fit that are wanted, the most contested ones."""
+        tokens, settings = self.report.tokens, self.settings
+        if settings.alternatives == "none":
+            return flatten_alternatives(tokens, ())
+        below = CONTESTED
+        limit = self.detail_bytes
+        if settings.alternatives == "all":
+            everything = flatten_alternatives(tokens, range(recorded))
+            limit = settings.span_bytes
+            size = alternatives_size(everything.tokens)
+            if self.spent + size <= limit:
+                self.spent += size
+                return everything
+            below = math.inf
+        admitted = []
+        for position in attributes.contested_first(self.report, below):
+            if position < recorded:
+                size = alternatives_size(tokens.alternatives_at(position).texts)
+                if self.spent + size > limit:
+                    break
+                self.spent += size
+                admitted.append(position)
+        return flatten_alternatives(tokens, sorted(admitted))
 
 
 def strings_size(strings: Sequence[str]) -> int:
@@ -125,37 +232,3 @@ def strings_size(strings: Sequence[str]) -> int:
 def alternatives_size(texts: Sequence[str]) -> int:
     """Return the size of the alternatives with these texts: a position, a string and a double each."""
     return strings_size(texts) + (_INT_BYTES + _FLOAT_BYTES) * len(texts)
-
-
-def _recorded(text: Sequence[str] | None, count: int, room: int) -> int:
-    """Return how many positions of the arrays fit into the room, counted from the start."""
-    if _FLOAT_BYTES * count + (0 if text is None else strings_size(text)) <= room:
-        return count
-    for index in range(count):
-        room -= _FLOAT_BYTES + (0 if text is None else _STRING_OVERHEAD + len(text[index].encode()))
-        if room < 0:
-            return index
-    return count  # pragma: no cover  # the first line has seen that they do not all fit
-
-
-def _alternatives(findings: Findings, recorded: int, spent: int, settings: Settings) -> FlatAlternatives:
-    """Return the alternatives that are written; where not all fit that are wanted, those of the weakest tokens."""
-    tokens = findings.tokens
-    if settings.alternatives == "none":
-        return flatten_alternatives(tokens, ())
-    below = settings.low_probability
-    limit = min(settings.detail_bytes, settings.span_bytes)
-    if settings.alternatives == "all":
-        everything = flatten_alternatives(tokens, range(recorded))
-        limit = settings.span_bytes
-        if spent + alternatives_size(everything.tokens) <= limit:
-            return everything
-        below = math.inf
-    admitted = []
-    for position in attributes.weakest_first(tokens, below, findings.fields):
-        if position < recorded:
-            spent += alternatives_size(texts_of(alternatives_of(tokens, position)))
-            if spent > limit:
-                break
-            admitted.append(position)
-    return flatten_alternatives(tokens, sorted(admitted))

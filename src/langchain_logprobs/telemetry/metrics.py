@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from opentelemetry.context import Context
-from opentelemetry.metrics import MeterProvider, get_meter
+from opentelemetry.metrics import MeterProvider, NoOpMeterProvider, get_meter, get_meter_provider
 
-from langchain_logprobs.confidence.findings import Findings
-from langchain_logprobs.telemetry import genai, names
+from langchain_logprobs.confidence.report import ConfidenceReport
+from langchain_logprobs.telemetry import names
 
 PROBABILITY_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
@@ -18,6 +18,7 @@ class Metrics:
 
     def __init__(self, meter_provider: MeterProvider | None, version: str) -> None:
         """Make the instruments on a meter of the provider, None for the process's own."""
+        self._provider = meter_provider
         meter = get_meter("langchain_logprobs", version, meter_provider)
 
         def histogram(name: str) -> Any:
@@ -36,26 +37,36 @@ class Metrics:
         self._low_tokens = counter(names.METRIC_LOW_TOKENS, "{token}")
         self._generations = counter(names.METRIC_GENERATIONS, "{generation}")
 
-    def record(self, findings: Findings, identity: dict[str, Any], context: Context) -> None:
+    @property
+    def enabled(self) -> bool:
+        """Whether anybody collects metrics; until a provider is set, what is recorded goes nowhere."""
+        provider = get_meter_provider() if self._provider is None else self._provider
+        # The stand-in for a provider that is not set yet has no public class to ask for.
+        return not isinstance(provider, NoOpMeterProvider) and type(provider).__name__ != "_ProxyMeterProvider"
+
+    def record(self, report: ConfidenceReport, identity: dict[str, Any], context: Context) -> None:
         """Record one model call.
 
         Args:
-            findings: What it showed.
+            report: The report on it.
             identity: Its provider, model and operation, by their GenAI names.
             context: The context with its span.
         """
         labels = {
-            key: identity[key] for key in (genai.PROVIDER, genai.REQUEST_MODEL, genai.OPERATION) if key in identity
+            key: identity[key] for key in (names.PROVIDER, names.REQUEST_MODEL, names.OPERATION) if key in identity
         }
-        generation = {**labels, names.STATUS: findings.status}
-        if findings.level is not None:
-            generation[names.LEVEL] = findings.level
-        self._generations.add(1, generation, context)
-        total = findings.total
-        if total.confidence is None or total.min_probability is None:
+        if report.cached:  # it was counted when it was made
             return
-        self._confidence.record(total.confidence, labels, context)
-        self._min_probability.record(total.min_probability, labels, context)
-        self._tokens.add(total.scored_count, labels, context)
-        if total.low_count:
-            self._low_tokens.add(total.low_count, labels, context)
+        generation = {**labels, names.STATUS: report.status}
+        if report.level is not None:
+            generation[names.LEVEL] = report.level
+        self._generations.add(1, generation, context)
+        total = report.measures
+        low = total.low_count + total.censored_count
+        if total.confidence is not None:
+            self._confidence.record(total.confidence, labels, context)
+            self._tokens.add(total.scored_count, labels, context)
+        if report.weakest is not None and report.weakest.probability is not None:
+            self._min_probability.record(report.weakest.probability, labels, context)
+        if low:
+            self._low_tokens.add(low, labels, context)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import copy
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from opentelemetry import trace
 from opentelemetry._logs import LoggerProvider, SeverityNumber, get_logger
@@ -11,15 +13,46 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
 
-from langchain_logprobs.capture.received import Chunks
-from langchain_logprobs.confidence.findings import Findings, RollUp
+from langchain_logprobs.confidence.inputs import Chunks
+from langchain_logprobs.confidence.report import ConfidenceReport
 from langchain_logprobs.settings import Settings
-from langchain_logprobs.telemetry import attributes, genai, names
+from langchain_logprobs.telemetry import attributes, names
 from langchain_logprobs.telemetry.events import Event
-from langchain_logprobs.telemetry.layout import lay_out
+from langchain_logprobs.telemetry.gate import Gate, clean
+from langchain_logprobs.telemetry.layout import Layout, lay_out
+from langchain_logprobs.telemetry.messages import FEWEST_MESSAGE_BYTES, output_messages
 from langchain_logprobs.telemetry.metrics import Metrics
+from langchain_logprobs.telemetry.roll_up import RollUp
+from langchain_logprobs.telemetry.sentences import Passage, passage_of
 
 SCOPE = "langchain_logprobs"
+
+Kind = Literal["internal", "client"]
+_KINDS = {"internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT}
+
+
+class EndedCall(NamedTuple):
+    """What there is to write of an ended model call.
+
+    Attributes:
+        report: The report on it.
+        identity: Its provider, model and operation, by their GenAI names.
+        response: What the provider said of its answer, by the GenAI names.
+        generations: Its answers, as LangChain's Generations.
+        chunks: When its tokens arrived.
+        start_time: When it started (nanoseconds since the epoch).
+        end_time: When it ended.
+        known_paths: Returns what is shown of each field's path where text is not captured.
+    """
+
+    report: ConfidenceReport
+    identity: dict[str, Any]
+    response: Sequence[tuple[str, Any]]
+    generations: Sequence[Any]
+    chunks: Chunks
+    start_time: int
+    end_time: int
+    known_paths: Callable[[], Mapping[str, str]]
 
 
 class Telemetry:
@@ -35,13 +68,14 @@ class Telemetry:
     ) -> None:
         """Take the providers; None stands for the process's own, even if it is set up later."""
         self._settings = settings
+        self._gate = Gate(capture_text=settings.capture_text)
         self._tracer = trace.get_tracer(SCOPE, version, tracer_provider)
         self._metrics = Metrics(meter_provider, version)
         wants_logs = settings.events in ("log", "both")
         self._logger = get_logger(SCOPE, version, logger_provider) if wants_logs else None
 
     def start_span(
-        self, name: str, kind: SpanKind, parent: Span | None, start_time: int, pairs: Iterable[tuple[str, Any]]
+        self, name: str, kind: Kind, parent: Span | None, start_time: int, pairs: Iterable[tuple[str, Any]]
     ) -> Span:
         """Start a span without making it current.
 
@@ -53,74 +87,96 @@ class Telemetry:
             pairs: Its first attributes, which samplers can see.
         """
         context = None if parent is None else trace.set_span_in_context(parent)
-        return self._tracer.start_span(
-            attributes.clean(name), context, kind, attributes=_cleaned(pairs), start_time=start_time
-        )
+        first = self._gate({key: value for key, value in pairs if value is not None})
+        return self._tracer.start_span(clean(name), context, _KINDS[kind], attributes=first, start_time=start_time)
 
-    def span_id(self, span: Span) -> str:
-        """Return a span's id in hexadecimal."""
-        return trace.format_span_id(span.get_span_context().span_id)
+    def span_id(self, span: Span | None) -> str | None:
+        """Return a span's id in hexadecimal; None without one."""
+        return None if span is None else trace.format_span_id(span.get_span_context().span_id)
 
-    def end_span(self, span: Span, end_time: int, error: BaseException | None, roll_up: RollUp | None = None) -> None:
+    def without_text(self) -> Telemetry:
+        """Return the same, for runs that another handler keeps text in of."""
+        private = copy.copy(self)
+        private._settings = dataclasses.replace(self._settings, capture_text=False, capture_messages=False)
+        private._gate = Gate(capture_text=False)
+        return private
+
+    def wants(self, span: Span | None) -> bool:
+        """Tell whether anything would come of a report: without it a call need not be stored nor read."""
+        return (span is not None and span.is_recording()) or self._metrics.enabled
+
+    def end_span(
+        self, span: Span | None, end_time: int, error: BaseException | None, roll_up: RollUp | None = None
+    ) -> None:
         """End a span, with the roll-up of the model calls below it, and as failed where an error is given."""
-        if roll_up is not None and roll_up.calls:
-            pairs = attributes.roll_up(roll_up, capture_text=self._settings.capture_text)
-            span.set_attributes(attributes.present(pairs))
-        if error is not None:
-            span.set_attribute(genai.ERROR_TYPE, _type_name(error))
-            # An exception's text may quote what the model wrote (an output parser's does).
-            text = attributes.clean(str(error)[:1_000]) if self._settings.capture_text else type(error).__name__
-            span.set_status(Status(StatusCode.ERROR, text))
-        span.end(end_time)
+        if span is None:
+            return
+        try:
+            if roll_up is not None:
+                span.set_attributes(self._gate(attributes.present(attributes.roll_up(roll_up)), roll_up.known_paths))
+            if error is not None:
+                span.set_attribute(names.ERROR_TYPE, _type_name(error))
+                # An exception's text may quote what the model wrote (an output parser's does).
+                text = _text_of(error) if self._settings.capture_text else type(error).__name__
+                span.set_status(Status(StatusCode.ERROR, text))
+        finally:
+            span.end(end_time)
 
-    def mark_failed(self, span: Span, fault: Exception) -> None:
+    def mark_failed(self, span: Span | None, fault: Exception) -> None:
         """Say on a span that its logprobs could not be recorded, and why."""
+        if span is None:
+            return
         span.set_attribute(names.STATUS, "partial")
         span.set_attribute(names.STATUS_REASON, f"langchain-logprobs failed: {type(fault).__name__}")
 
-    def record_call(
-        self,
-        span: Span,
-        findings: Findings,
-        chunks: Chunks,
-        end_time: int,
-        identity: dict[str, Any],
-        response: Iterable[tuple[str, Any]],
-    ) -> None:
+    def record_call(self, span: Span, call: EndedCall) -> None:
         """Write what a model call showed on its span, and out as events and metrics; the span stays open.
 
         Args:
             span: The call's span.
-            findings: What it showed.
-            chunks: When its tokens arrived.
-            end_time: When it ended (nanoseconds since the epoch).
-            identity: Its provider, model and operation, by their GenAI names.
-            response: What the provider said of its answer, by the GenAI names.
+            call: What there is to write.
         """
+        report, settings = call.report, self._settings
         context = trace.set_span_in_context(span)
-        self._metrics.record(findings, identity, context)
+        self._metrics.record(report, call.identity, context)
         if not span.is_recording():
             return
-        settings = self._settings
+        passage = passage_of(report) if settings.capture_text else Passage("", [])
+        layout = None
+        if report.has_tokens:
+            layout = lay_out(report, passage, call.chunks, call.start_time, call.end_time, settings)
         summary = attributes.present(
             pair
             for pairs in (
-                response,
-                attributes.status(findings),
-                attributes.summary(findings, capture_text=settings.capture_text),
-                attributes.reasoning(findings.reasoning),
-                attributes.fields(findings.fields, settings.max_fields, capture_text=settings.capture_text),
+                call.response,
+                attributes.status(report),
+                attributes.summary(report),
+                attributes.reasoning(report),
+                attributes.fields(report, settings.max_fields),
+                self._texts(call, passage, layout),
             )
             for pair in pairs
         )
-        span.set_attributes({key: _clean_value(value) for key, value in summary.items()})
-        if findings.has_tokens:
-            layout = lay_out(findings, chunks, end_time, settings)
-            span.set_attributes(layout.arrays)
+        paths = call.known_paths() if not settings.capture_text else None
+        span.set_attributes(self._gate(summary, paths))
+        if layout is not None:
+            span.set_attributes(self._gate(layout.arrays))
             for event in layout.span_events:
-                span.add_event(event.name, event.attributes, event.time)
+                span.add_event(event.name, self._gate(event.attributes), event.time)
             for event in layout.log_events:
                 self._emit(event, context)
+
+    def _texts(self, call: EndedCall, passage: Passage, layout: Layout | None) -> Iterator[tuple[str, Any]]:
+        """Yield what a person reads: the answer, as messages and with its unsure places."""
+        settings = self._settings
+        if not settings.capture_text:
+            return
+        if call.report.has_tokens:
+            yield names.ANSWER, passage.line()
+        if call.generations:
+            # A long answer stands in the arrays already; repeated whole it would make the span a quarter larger.
+            room = None if settings.capture_messages or layout is None else max(layout.room, FEWEST_MESSAGE_BYTES)
+            yield names.OUTPUT_MESSAGES, output_messages(call.report, call.generations, passage, room)
 
     def _emit(self, event: Event, context: Context) -> None:
         assert self._logger is not None
@@ -129,7 +185,8 @@ class Telemetry:
             context=context,
             severity_number=SeverityNumber.INFO,
             event_name=event.name,
-            attributes=event.attributes,
+            attributes=self._gate(event.attributes),
+            body=event.attributes.get(names.ABOUT) if self._settings.capture_text else None,
         )
 
 
@@ -138,13 +195,8 @@ def _type_name(error: BaseException) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _cleaned(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    return {key: _clean_value(value) for key, value in pairs if value is not None}
-
-
-def _clean_value(value: Any) -> Any:
-    if isinstance(value, str):
-        return attributes.clean(value)
-    if isinstance(value, list) and value and isinstance(value[0], str):
-        return attributes.clean_all(value)
-    return value
+def _text_of(error: BaseException) -> str:
+    try:
+        return clean(str(error)[:1_000])
+    except Exception:  # a class of somebody's own, whose __str__ fails
+        return type(error).__name__

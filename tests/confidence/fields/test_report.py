@@ -151,9 +151,11 @@ class TestWhatThePeersGetWrong:
 
     def test_missing_tokens(self) -> None:
         tokens = tokens_of(['{"a', -0.1], ["12", -0.4], [',"b":', -0.02], ["7", -0.6], ["}", -0.1])
-        report = field_confidences(tokens, '{"a":12,"b":7}')
-        assert report.status is FieldStatus.FAILED
-        assert report.fields == ()
+        report = check(tokens, {"/a": -0.4, "/b": -0.6}, '{"a":12,"b":7}')  # `":` has none, but the values have theirs
+        assert report.alignment == "partial"
+        report = check(tokens, {"/a": -0.4, "/b": None}, '{"a":12,"b":75}')
+        assert report["/b"].token_start is None
+        assert field_confidences(tokens, '{"a":12,"b":12,"b":7}').status is FieldStatus.FAILED
 
     def test_quote_in_a_key(self) -> None:
         check(tokens_of(['{"a\\"b":', -0.1], ["1", -0.2], ["}", -0.1]), {'/a"b': -0.2})

@@ -1,88 +1,150 @@
-"""Where do joined tokens and a text lie in each other, and can that be the answer? Knows strings, not tokens.
+"""Where does a text stand in the joined tokens, and can that be the answer? Knows strings, not tokens.
 
-Each of the functions on bytes takes the joined tokens and the text, and returns where the tokens begin in the text, or
-None where they do not correspond in its way.
+Before an answer stands what the model wrote first: its reasoning, the header of a message, a code fence. Behind it
+stands next to nothing: white space, end marks, a closing fence, a tool call, the stop string. A text that is found
+before anything else is a quotation of the answer, in the reasoning for example.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
-from langchain_logprobs.confidence.alignment.token_bytes import REPLACEMENT, ends_reasoning
+from langchain_logprobs.confidence.alignment.token_bytes import (
+    REPLACEMENT,
+    SPECIAL,
+    ends_reasoning,
+    reasoning_end,
+)
 
-Place: TypeAlias = tuple[int, int, int]
-"""Where the tokens begin in the text (negative for tokens before it), and the start and end of the part of the text
-that they may cover, all in bytes.
-"""
+WHITE = " \t\n\r\v\f"
+"""The white space that servers strip."""
 
+_LONGEST_MARK = 80
+_MOST_MARKS = 4096
+"""So many end marks and fences are looked at behind an answer: a batch can be padded with them."""
+_TOOL_WORD = re.compile("tool|function|action|plugin|python_tag", re.IGNORECASE)
+_CLOSING_MARK = re.compile(
+    rf"{SPECIAL.pattern}|`{{3,}}|~{{3,}}|</[^<>\s]{{0,32}}(?:tool|function|parameter)[^<>\s]{{0,32}}>", re.IGNORECASE
+)
+_OPENS_MARK = {">": "<", "]": "[", "[": "[", "`": "", "~": ""}
+"""With which character a closing mark begins that ends with this one; a fence repeats its own."""
+
+_TOOL_OPENING = re.compile(
+    r"<(?![|｜]?/|[^<>\s]*end)[^<>\s]{0,32}(?:tool|function|action|plugin|python_tag)[^<>\s]{0,48}>"
+    r"|\[TOOL_CALLS?\]|functools\[|```tool_c(?:ode|all)"
+    r"|<\|start\|>assistant(?:<\|channel\|>\w+)? to=|<\|channel\|>\w+ to=",
+    re.IGNORECASE,
+)
+# Behind a word or a comma on the same line a word goes on a sentence: "maybe 5 or" before "4", "1," before "000".
+_UNFINISHED_SENTENCE = re.compile(r"[\w,][ \t]*\Z", re.ASCII)
+_RUNS = f"`~{REPLACEMENT}"
 _WORD_START = re.compile(r"\w", re.ASCII)
-_WORD_END = re.compile(r"\w\Z", re.ASCII)
 
 
-def _may_be_answer(before: str, text: str, behind: str) -> bool:
-    """Whether a text that was found in the joined tokens can be the answer, by what stands around it.
+def find_answer(
+    joined: str, text: str, stops: Sequence[str] = (), begins_token: Callable[[int], bool] = lambda _: True
+) -> int | None:
+    """Return where the text begins in the joined tokens.
 
-    Not before the end of the reasoning; not from inside a word (it is another one); and not from inside a run of
-    U+FFFD, which stands for lost bytes as well as for itself. Of the text, its two ends are enough.
-    """
-    if ends_reasoning(behind) or (_WORD_END.search(before) and _WORD_START.match(text)):
-        return False
-    return not (
-        (text.startswith(REPLACEMENT) and before.endswith(REPLACEMENT))
-        or (text.endswith(REPLACEMENT) and behind.startswith(REPLACEMENT))
-    )
+    Args:
+        joined: The joined tokens.
+        text: The text of the answer.
+        stops: The request's stop strings: the tokens may spell the one at which the server cut the text off.
+        begins_token: Whether a token begins at an offset of `joined`.
 
-
-def last_occurrence(joined: str, text: str) -> int | None:
-    """Return where the text begins in the joined tokens, None where it does not or cannot be the answer.
-
-    The last place counts, as reasoning and the like stand before the answer.
+    Returns:
+        The offset; None where the text is not found, cannot be the answer there, or could be it at two places.
     """
     if not text:
         return len(joined)
-    offset = joined.rfind(text)
-    if offset < 0:
-        return None
-    return offset if _may_be_answer(joined[max(offset - 1, 0) : offset], text, joined[offset + len(text) :]) else None
+    core = text.rstrip(WHITE)
+    if not core:
+        return _find_white_space(joined, text)
+
+    def places(end: int) -> set[int]:
+        starts = (low - len(core) for low in _possible_ends(joined, end) if joined.endswith(core, 0, low))
+        fitting = (start for start in starts if joined.startswith(text, start))
+        # Two are as good as any number.
+        return set(islice((start for start in fitting if _may_begin(joined, start, core, begins_token)), 2))
+
+    found = places(len(joined))
+    if len(found) == 1 and (not stops or joined.find(core) in found):
+        return found.pop()  # by far the most common: it is what the tokens end with
+    first = reasoning_end(joined)
+    tool_call = _TOOL_OPENING.search(joined, first)
+    cuts = [tool_call.start()] if tool_call else []
+    for stop in filter(None, stops):
+        start = joined.find(text + stop, first)
+        cuts.append(start + len(text) if start >= 0 else max(joined.find(stop, first), 0))
+    for cut in cuts:
+        found |= places(cut)
+    return found.pop() if len(found) == 1 else None
 
 
-def exact(joined: bytes, data: bytes) -> Place | None:
-    """The joined tokens are the text."""
-    return (0, 0, len(data)) if joined == data else None
+def tool_call_start(joined: str) -> int:
+    """Return where the first tool call behind the reasoning begins in joined tokens; their length where none does."""
+    match = _TOOL_OPENING.search(joined, reasoning_end(joined))
+    return match.start() if match else len(joined)
 
 
-def substring(joined: bytes, data: bytes) -> Place | None:
-    """The text lies inside the joined tokens: the last place, if that can be the answer."""
-    offset = joined.rfind(data)
-    if offset < 0:
-        return None
-    before, behind = joined[max(offset - 4, 0) : offset], joined[offset + len(data) :]
-    text = data if len(data) < 8 else data[:4] + data[-4:]
-    shown = (part.decode("utf-8", "replace") for part in (before, text, behind))
-    return (-offset, 0, len(data)) if _may_be_answer(*shown) else None
+def closing_start(joined: str) -> int:
+    """Return where the white space, end marks and fences begin with which joined tokens end."""
+    return min(_possible_ends(joined, len(joined)))
 
 
-def partial(joined: bytes, data: bytes) -> Place | None:
-    """The joined tokens lie inside the text, at one place only."""
-    offset = data.find(joined)
-    if offset < 0 or not joined.strip() or data.find(joined, offset + 1) >= 0:
-        return None  # at two places in the text: nothing says which
-    return offset, offset, offset + len(joined)
+def _possible_ends(joined: str, end: int) -> Iterator[int]:
+    """Yield where a text may end that has nothing but closing marks between itself and `end`, from the right."""
+    low = end
+    in_tool_call: bool | None = None
+    for _ in range(_MOST_MARKS):
+        while low and joined[low - 1] in WHITE:
+            low -= 1
+        yield low
+        mark = _closing_mark(joined, low)
+        if not mark or ends_reasoning(mark):
+            return
+        low -= len(mark)
+        if in_tool_call is None and _TOOL_WORD.search(mark):
+            in_tool_call = _TOOL_OPENING.search(joined, 0, low) is not None
+        if in_tool_call:
+            return  # what stands before it belongs to the tool call
 
 
-def stripped(joined: bytes, data: bytes) -> Place | None:
-    """The text without the white space around it lies inside the joined tokens."""
-    core = data.strip()
-    place = substring(joined, core) if core else None
-    if place is None:
-        return None
-    blank = data.index(core)
-    return place[0] + blank, blank, blank + len(core)
+def _closing_mark(joined: str, end: int) -> str:
+    """The end mark, fence or the like that ends at an offset; empty where none does."""
+    last = joined[end - 1 : end]
+    if last not in _OPENS_MARK:
+        return ""
+    if last in "`~":
+        window = joined[max(0, end - _LONGEST_MARK) : end]
+        mark = window[len(window.rstrip(last)) :]
+    else:
+        start = joined.rfind(_OPENS_MARK[last], max(0, end - _LONGEST_MARK), end - 1)
+        mark = joined[start:end] if start >= 0 else ""
+    return mark if _CLOSING_MARK.fullmatch(mark) else ""
 
 
-def stripped_partial(joined: bytes, data: bytes) -> Place | None:
-    """The joined tokens without the white space around them lie inside the text, at one place only."""
-    core = joined.strip()
-    place = partial(core, data)
-    return (place[0] - joined.index(core), *place[1:]) if place is not None else None
+def _may_begin(joined: str, start: int, text: str, begins_token: Callable[[int], bool]) -> bool:
+    """Whether a text that was found can be the answer, by what stands before it.
+
+    Not inside a word (it is another one) or in the middle of a sentence, not inside a mark or a fence, and not inside
+    a run of U+FFFD, which stands for lost bytes as well as for itself.
+    """
+    before = joined[max(start - 8, 0) : start]
+    if _WORD_START.match(text) and _UNFINISHED_SENTENCE.search(before):
+        return False
+    if before[-1:].isalnum() and text[0].isalnum() and not begins_token(start):
+        return False
+    if text[0] in _RUNS and before.endswith(text[0]):
+        return False
+    opening = max(joined.rfind(bracket, max(start - _LONGEST_MARK, 0), start) for bracket in "<[")
+    mark = _CLOSING_MARK.match(joined, opening) or _TOOL_OPENING.match(joined, opening) if opening >= 0 else None
+    return mark is None or mark.end() <= start
+
+
+def _find_white_space(joined: str, text: str) -> int | None:
+    """Return where a text of nothing but white space stands behind all others, if at one place only."""
+    first = joined.find(text, closing_start(joined))
+    return first if first >= 0 and first == joined.rfind(text) else None

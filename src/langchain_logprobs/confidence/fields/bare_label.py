@@ -11,7 +11,7 @@ from langchain_logprobs.confidence.fields.json_scan import Document, Value
 from langchain_logprobs.confidence.fields.json_value import decode, scalar
 from langchain_logprobs.confidence.fields.labels import LabelIndex, Scalar
 from langchain_logprobs.confidence.fields.schema import SchemaNode
-from langchain_logprobs.formats.tokens import TokenLogprob, alternatives_of, usable_logprob
+from langchain_logprobs.formats.tokens import TokenLogprob, usable_logprob
 
 _MAX_WORD = 100
 """Code points of a single token that counts as a label."""
@@ -85,7 +85,7 @@ def _words(tokens: Sequence[TokenLogprob], index: int) -> list[str]:
     """The words among a token's alternatives."""
     return [
         word
-        for other in alternatives_of(tokens, index)
+        for other in tokens[index].alternatives
         if usable_logprob(other.logprob) is not None and not lost_bytes(other)
         if (word := other.token.strip()) and len(word.split()) == 1 and word[0].isalnum()
     ]

@@ -122,6 +122,10 @@ class SchemaNode:
             self._children[kept] = self._find_child(key)
         return self._children[kept]
 
+    def names(self, key: str) -> bool:
+        """Tell whether the schema itself names this member, and does not only allow keys of any name."""
+        return any(key in _properties(schema) for branch in self._branches for schema in branch)
+
     def allowed(self, kind: str) -> tuple[Scalar, ...] | None:
         """Return the values allowed here if they are a closed list for a value of this JSON type, else None."""
         return self.labels if self.labels and kind not in self.open_kinds else None

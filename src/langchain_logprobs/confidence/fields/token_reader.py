@@ -8,13 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from langchain_logprobs.formats.tokens import (
-    Alternative,
-    TokenLogprob,
-    alternatives_of,
-    logprobs_of,
-    usable_logprob,
-)
+from langchain_logprobs.formats.tokens import Alternative, TokenLogprob, Tokens, usable_logprob
 
 
 class TokenReader:
@@ -28,8 +22,8 @@ class TokenReader:
 
     def __init__(self, tokens: Sequence[TokenLogprob]) -> None:
         """Read the tokens' logprobs."""
-        self._tokens = tokens
-        self.logprobs = [usable_logprob(logprob) for logprob in logprobs_of(tokens)]
+        self._tokens = Tokens.of(tokens)
+        self.logprobs = [None if logprob != logprob else logprob for logprob in self._tokens.logprobs]
 
     def __len__(self) -> int:
         """Return how many tokens there are."""
@@ -37,7 +31,7 @@ class TokenReader:
 
     def alternatives(self, index: int) -> Sequence[Alternative]:
         """Return what the provider sent of the other tokens at a position, the emitted one often among them."""
-        return alternatives_of(self._tokens, index)
+        return self._tokens.alternatives_at(index)
 
     def others(self, index: int) -> Iterator[tuple[Alternative, float]]:
         """Yield the alternatives that were not taken at a position, each with its probability.
@@ -45,8 +39,8 @@ class TokenReader:
         Those without a usable logprob are left out. The emitted token itself is left out once: the same text a second
         time is another token.
         """
-        alternatives = alternatives_of(self._tokens, index)
-        text = self._tokens[index].token if alternatives else ""
+        alternatives = self._tokens.alternatives_at(index)
+        text = self._tokens.texts[index]
         emitted = False
         for alternative in alternatives:
             if not emitted and alternative.token == text:

@@ -1,0 +1,32 @@
+"""What the program is handed of a model call that has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+
+from langchain_logprobs.confidence.report import ConfidenceReport
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import SpanContext
+
+
+class ModelCall(NamedTuple):
+    """A model call that has ended.
+
+    Attributes:
+        run_id: Its run id, by which LangSmith knows it too.
+        span_context: The context of its span, whose `trace_id` and `span_id` scores and links need; None where no
+            handler writes a span of it.
+        class_name: The model's class; empty where it is unknown.
+        report: How sure the model was. It knows the schema of the request.
+
+    Example:
+        >>> from langchain_logprobs import LogprobsCallbackHandler
+        >>> handler = LogprobsCallbackHandler(on_call=lambda call: print(call.report.level))
+    """
+
+    run_id: UUID
+    span_context: SpanContext | None
+    class_name: str
+    report: ConfidenceReport

@@ -1,0 +1,316 @@
+"""How a run starts and ends: its span, and at the end of a model call the report on it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import time_ns
+from typing import Any
+from uuid import UUID
+
+from langchain_logprobs.capture.calls import ModelCall
+from langchain_logprobs.capture.inline import guarded
+from langchain_logprobs.capture.received import collect
+from langchain_logprobs.capture.runs import OpenRuns, Run
+from langchain_logprobs.confidence.inputs import Asked
+from langchain_logprobs.confidence.report import ConfidenceReport, report_on
+from langchain_logprobs.confidence.status import lost_flag
+from langchain_logprobs.settings import Settings
+from langchain_logprobs.telemetry import genai, names
+from langchain_logprobs.telemetry.masking import known_paths
+from langchain_logprobs.telemetry.process import is_suppressed
+from langchain_logprobs.telemetry.roll_up import RollUp
+from langchain_logprobs.telemetry.spans import EndedCall, Kind, Telemetry
+
+logger = logging.getLogger("langchain_logprobs")
+
+_MOST_REMEMBERED = 1_000
+_said: set[tuple[str, str]] = set()
+
+
+@dataclass(slots=True)
+class Step:
+    """What is kept with a run that is no model call."""
+
+    roll_up: RollUp = field(default_factory=RollUp)
+
+
+@dataclass(slots=True)
+class Call:
+    """What is kept with a model call.
+
+    Attributes:
+        identity: Its operation, provider and model, by their GenAI names.
+        asked: What was asked for.
+        messages: The prompt as JSON, where it is to be recorded.
+        without_chunks: Whether token callbacks came without their chunks.
+    """
+
+    identity: dict[str, Any]
+    asked: Asked = field(default_factory=Asked)
+    messages: str | None = None
+    without_chunks: bool = False
+
+
+class Lifecycle:
+    """Starts and ends the runs of one handler."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        telemetry: Telemetry,
+        runs: OpenRuns,
+        on_call: Callable[[ModelCall], object] | None = None,
+    ) -> None:
+        """Take what the handler has.
+
+        Args:
+            settings: Its settings.
+            telemetry: Where its spans go.
+            runs: The open runs, shared with other handlers.
+            on_call: Called with each model call that has ended; None where nobody asks for them.
+        """
+        self._settings = settings
+        self._telemetry = telemetry
+        self._runs = runs
+        self._on_call = on_call
+        self._private = telemetry.without_text()
+        self.spanless = False
+        """Whether this handler only hands out reports; the spans are those of other handlers."""
+
+    def start_step(
+        self,
+        name: str | None,
+        kind: Kind,
+        run_id: UUID,
+        parent_run_id: UUID | None,
+        pairs: Sequence[tuple[str, Any]],
+    ) -> None:
+        """Start a run that is no model call; without a name it gets no span."""
+        visible = name is not None and self._settings.spans == "all"
+        self._start(name if visible else None, kind, run_id, parent_run_id, pairs, Step())
+
+    def start_call(
+        self, name: str, run_id: UUID, parent_run_id: UUID | None, pairs: Sequence[tuple[str, Any]], call: Call
+    ) -> None:
+        """Start a model call."""
+        self._start(name, "client", run_id, parent_run_id, pairs, call)
+
+    def start_late(self, run_id: UUID, parent_run_id: UUID | None) -> Run | None:
+        """Start a model call whose start was not reported; one that has ended already stays ended."""
+        if self._runs.was_ended(run_id):
+            return None
+        identity = {names.OPERATION: "chat", names.PROVIDER: "unknown"}
+        return self._start("chat", "client", run_id, parent_run_id, [*identity.items()], Call(identity))
+
+    def end(self, run_id: UUID, error: BaseException | None, response: Any) -> None:
+        """End a run by its own callback."""
+        run = self._runs.end(run_id)
+        if run is not None:
+            run.owner.finish(run, error, response, None)
+
+    @guarded
+    def abandon(self, run: Run, reason: str) -> None:
+        """End a run that does not end by itself."""
+        self.finish(run, None, None, reason)
+
+    def _start(
+        self,
+        name: str | None,
+        kind: Kind,
+        run_id: UUID,
+        parent_run_id: UUID | None,
+        pairs: Sequence[tuple[str, Any]],
+        data: Step | Call,
+    ) -> Run | None:
+        known = self._runs.find(run_id)
+        if known is not None:  # this handler, or another on the same provider, was given twice
+            known.deliveries += 1
+            # Text goes out only if every handler that the run is reported to allows it.
+            known.private = known.private or not self._settings.capture_text
+            if known.owner.spanless and not self.spanless:
+                self._own(known, name, kind, pairs)
+            self._join(known)
+            return known
+        if is_suppressed():  # what comes later of the run is left out too, wherever it is reported from
+            self._runs.ignore(run_id)
+            return None
+        run = Run(run_id, self._runs.find(parent_run_id), time_ns(), data)
+        run.private = not self._settings.capture_text
+        run.pieces = None
+        self._own(run, name, kind, pairs)
+        self._join(run)
+        settings = self._settings
+        self._runs.open(
+            run,
+            run_id,
+            is_call=isinstance(data, Call),
+            max_calls=settings.max_open_calls,
+            max_age_seconds=settings.max_run_seconds,
+        )
+        return run
+
+    def _own(self, run: Run, name: str | None, kind: Kind, pairs: Sequence[tuple[str, Any]]) -> None:
+        """Start the run's span, and be the one to end it."""
+        run.owner = self
+        if name is not None and not self.spanless:
+            above = run.parent
+            while above is not None and above.span is None:
+                above = above.parent
+            parent_span = None if above is None else above.span
+            run.span = self._telemetry.start_span(name, kind, parent_span, run.start_time, pairs)
+
+    def _join(self, run: Run) -> None:
+        """Note who wants the report of a model call: if nobody does, nothing of the call is stored or read."""
+        if not isinstance(run.data, Call):
+            return
+        if self._on_call is not None and self._on_call not in run.takers:
+            run.takers = (*run.takers, self._on_call)
+        if run.pieces is None and (run.takers or self._telemetry.wants(run.span)):
+            run.pieces = []
+
+    def finish(self, run: Run, error: BaseException | None, response: Any, abandoned: str | None) -> None:
+        """Write an ended run on its span, and end the span whatever happens."""
+        end_time = time_ns()
+        failure = None if error is None or _is_control_flow(error) else error
+        telemetry = self._private if run.private else self._telemetry
+        if isinstance(run.data, Step):
+            self._runs.settle(run.parent, run.data.roll_up, failed=failure is not None)
+            telemetry.end_span(run.span, end_time, failure, run.data.roll_up)
+            return
+        try:
+            if run.pieces is not None:
+                self._record(run, run.data, error, response, abandoned, end_time, telemetry, failed=failure is not None)
+        except Exception as fault:
+            logger.warning("langchain-logprobs could not record a model call; the chain goes on", exc_info=True)
+            telemetry.mark_failed(run.span, fault)
+        finally:
+            telemetry.end_span(run.span, end_time, failure)
+
+    def _record(
+        self,
+        run: Run,
+        call: Call,
+        error: BaseException | None,
+        response: Any,
+        abandoned: str | None,
+        end_time: int,
+        telemetry: Telemetry,
+        *,
+        failed: bool,
+    ) -> None:
+        received = collect(
+            run.pieces or [],
+            response if response is not None else completion_in(error),
+            deliveries=run.deliveries,
+            expected_choices=call.asked.choices,
+            dropped_pieces=run.dropped_pieces,
+        )
+        received.ended_early = abandoned if error is None else f"ended early by {type(error).__name__}"
+        received.refused = error is not None and refuses_logprobs(error)
+        received.without_chunks = call.without_chunks
+        report = report_on(received, call.asked, self._settings)
+        self._log(report, call, failed=error is not None)
+        first = received.choices[0]
+        generations = [choice.generation for choice in received.choices if choice.generation is not None]
+        pairs = list(genai.response_attributes(response, generations, cached=report.cached))
+        if call.messages is not None:
+            pairs.append((names.INPUT_MESSAGES, call.messages))
+        if received.first_chunk_time is not None:
+            pairs.append((names.TIME_TO_FIRST_CHUNK, max(0, received.first_chunk_time - run.start_time) / 1e9))
+        if received.first_token_time is not None:
+            pairs.append((names.TIME_TO_FIRST_TOKEN, max(0, received.first_token_time - run.start_time) / 1e9))
+        ended = EndedCall(
+            report=report,
+            identity=call.identity,
+            response=pairs,
+            generations=generations,
+            chunks=first.chunks,
+            start_time=run.start_time,
+            end_time=end_time,
+            known_paths=lambda: known_paths(report, call.asked),
+        )
+        if not self.spanless:
+            telemetry.record_call(run.span, ended)
+        roll_up = RollUp.of(report, telemetry.span_id(run.span))
+        if run.private:
+            roll_up.known_paths = ended.known_paths()
+        self._runs.settle(run.parent, roll_up, failed=failed)
+        context = None if run.span is None else run.span.get_span_context()
+        for take in run.takers:
+            try:
+                take(ModelCall(UUID(int=run.key), context, call.asked.class_name, report))
+            except Exception:
+                logger.warning("on_call failed; the chain goes on", exc_info=True)
+
+    def _log(self, report: ConfidenceReport, call: Call, *, failed: bool) -> None:
+        """Say once what keeps logprobs from coming, and each time what could not be read."""
+        if report.unreadable is not None:
+            logger.warning("%s", report.unreadable)
+        if report.status == "missing" and report.reason is not None:
+            _say_once(logging.WARNING, call.asked.class_name, report.reason)
+        elif report.status == "not_requested" and not failed and (hint := lost_flag(call.asked)) is not None:
+            _say_once(logging.INFO, call.asked.class_name, hint)
+
+
+def completion_in(error: BaseException | None) -> Any:
+    """Return the answer that an exception carries, as a result; None where it carries none.
+
+    OpenAI's client raises LengthFinishReasonError and ContentFilterFinishReasonError for a structured answer that was
+    cut off, before LangChain sees it; the exception holds the whole completion.
+    """
+    completion = getattr(error, "completion", None)
+    choices = getattr(completion, "choices", None)
+    if not isinstance(choices, list):
+        return None
+    from langchain_core.messages import AIMessage
+    from langchain_core.outputs import ChatGeneration, LLMResult
+
+    generations = []
+    for choice in choices:
+        content = getattr(getattr(choice, "message", None), "content", None)
+        logprobs = getattr(choice, "logprobs", None)
+        info = {"finish_reason": getattr(choice, "finish_reason", None)}
+        if logprobs is not None:
+            info["logprobs"] = logprobs
+        message = AIMessage(content if isinstance(content, str) else "", response_metadata=info)
+        generations.append(ChatGeneration(message=message, generation_info=info))
+    usage = getattr(completion, "usage", None)
+    output = {"model_name": getattr(completion, "model", None), "id": getattr(completion, "id", None)}
+    if usage is not None:
+        output["token_usage"] = {
+            "prompt_tokens": getattr(usage, "prompt_tokens", None),
+            "completion_tokens": getattr(usage, "completion_tokens", None),
+        }
+    return LLMResult(generations=[list(generations)], llm_output=output)
+
+
+def refuses_logprobs(error: BaseException) -> bool:
+    """Tell whether a provider refused a request because it asks for logprobs."""
+    status = getattr(error, "status_code", None) or getattr(error, "code", None)
+    if status not in (400, 403, 422):
+        return False
+    try:
+        return "logprobs" in str(error).lower().replace("_", "").replace(" ", "")
+    except Exception:  # a class of somebody's own, whose __str__ fails
+        return False
+
+
+def _say_once(level: int, class_name: str, reason: str) -> None:
+    if (class_name, reason) in _said or len(_said) >= _MOST_REMEMBERED:
+        return
+    _said.add((class_name, reason))
+    logger.log(level, "no logprobs from %s: %s", class_name or "a model", reason)
+
+
+def _is_control_flow(error: BaseException) -> bool:
+    """Tell whether an exception is no failure: LangGraph's interrupts and commands, or a consumer that stopped."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return not kinds.isdisjoint(("GraphBubbleUp", "GeneratorExit", "CancelledError"))
+
+
+def invocation_params(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the request's parameters as LangChain passes them to a start callback."""
+    params = kwargs.get("invocation_params")
+    return params if isinstance(params, Mapping) else {}

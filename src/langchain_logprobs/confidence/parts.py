@@ -1,0 +1,195 @@
+"""Which part of the call does each token spell: the answer, a tool call, the reasoning, or nothing that counts?
+
+What is known comes before what is guessed: what the chunk of a token said of it, the reasoning text that the message
+carries, the marks around a reasoning text, the prompt that an echo repeats; then the alignment with the answer's text.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from operator import eq
+
+from langchain_logprobs.confidence.alignment.align import Alignment, AlignmentStatus, align
+from langchain_logprobs.confidence.alignment.token_bytes import is_special, token_bytes, utf8
+from langchain_logprobs.confidence.fields.tool_calls import ToolCallReport, tool_call_confidences
+from langchain_logprobs.confidence.inputs import Asked, Choice
+from langchain_logprobs.confidence.thinking import is_mark, thinking_end
+from langchain_logprobs.formats.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The tokens of one choice, each in one part; all positions count in the list of all its tokens.
+
+    Attributes:
+        alignment: The place of each token in the answer's text.
+        answer: The tokens that spell the answer. Where the alignment failed, every token of which nothing says that
+            it is something else.
+        tool_call: Those of a tool call, its markup included.
+        reasoning: Those of a reasoning text.
+        outside: The rest: a prompt that is echoed, end marks, fences that the server stripped.
+        tool_calls: The fields of each tool call; empty where the answer has none.
+        answer_start: Where the answer begins in the text, behind its reasoning or the echoed prompt (code points).
+    """
+
+    alignment: Alignment
+    answer: Sequence[int]
+    tool_call: Sequence[int] = ()
+    reasoning: Sequence[int] = ()
+    outside: Sequence[int] = ()
+    tool_calls: tuple[ToolCallReport, ...] = ()
+    answer_start: int = 0
+
+    @property
+    def counted(self) -> Sequence[int]:
+        """The positions that the measures are over: the answer's and the tool calls'."""
+        return self.answer if not self.tool_call else sorted([*self.answer, *self.tool_call])
+
+
+def divide(tokens: Tokens, choice: Choice, asked: Asked) -> Parts:
+    """Give each token of a choice its part.
+
+    Args:
+        tokens: The tokens.
+        choice: What else came with them.
+        asked: What was asked for.
+    """
+    text = choice.text
+    if not (choice.told or choice.tool_calls or choice.reasoning_text or asked.echoed):
+        alignment = align(tokens, text, stops=asked.stops)
+        if alignment.status is AlignmentStatus.EXACT and not any(map(eq, alignment.starts, alignment.ends)):
+            start = thinking_end(alignment.text)
+            if not start and text is not None:
+                return Parts(alignment, range(len(tokens)))
+    return _Division(tokens, choice, asked).parts()
+
+
+class _Division:
+    """The parts of an answer of which not everything is plain."""
+
+    def __init__(self, tokens: Tokens, choice: Choice, asked: Asked) -> None:
+        self.tokens = tokens
+        self.choice = choice
+        self.asked = asked
+        self.reasoning: set[int] = set()
+        self.tool_call: set[int] = set()
+
+    def parts(self) -> Parts:
+        alignment = self._align()
+        text = alignment.text
+        start = thinking_end(text)
+        placed = self._placed(alignment)
+        if not alignment.failed:
+            self.reasoning.update(index for index in placed if alignment.ends[index] <= start)
+        echoed = self.asked.echoed
+        if echoed and text.startswith(echoed):
+            start = max(start, len(echoed))
+        answer = [index for index in placed if alignment.failed or alignment.ends[index] > start]
+        self._find_reasoning_before(answer)
+        calls = self._find_tool_calls(answer)
+        taken = self.reasoning | self.tool_call
+        answer = [index for index in answer if index not in taken]
+        taken.update(answer)
+        marks = {index for index in self.reasoning if self._is_mark(index)}
+        return Parts(
+            alignment,
+            answer,
+            sorted(self.tool_call),
+            sorted(self.reasoning - marks),
+            [index for index in range(len(self.tokens)) if index not in taken or index in marks],
+            calls,
+            start,
+        )
+
+    def _align(self) -> Alignment:
+        """Align the tokens that may be the answer's with its text; those known to be something else have no place."""
+        everything = range(len(self.tokens))
+        known = self._told() or self._reasoning_text()
+        rest = [index for index in everything if index not in known]
+        text = self.choice.text
+        if text == "":  # whatever the tokens spell, it is not the answer's text
+            self.reasoning |= known - self.tool_call
+            nowhere = [0] * len(self.tokens)
+            return Alignment(AlignmentStatus.EXACT, "", len(self.tokens), nowhere, nowhere)
+        alignment = align(self.tokens, text, among=rest, stops=self.asked.stops)
+        if alignment.failed and known:
+            # What was known of some tokens does not go with the text: the text is the better witness.
+            again = align(self.tokens, text, stops=self.asked.stops)
+            if not again.failed:
+                self.tool_call.clear()
+                return again
+        self.reasoning |= known - self.tool_call
+        return alignment
+
+    def _told(self) -> set[int]:
+        """The tokens whose chunks say that they are no part of the text."""
+        for told in self.choice.told:
+            if told.kind == "tool_call":
+                self.tool_call.update(range(told.start, told.end))
+        return {index for told in self.choice.told for index in range(told.start, told.end)}
+
+    def _reasoning_text(self) -> set[int]:
+        """The first tokens, where they spell the reasoning text that came apart; behind marks and white space."""
+        core = utf8(self.choice.reasoning_text.strip())
+        if not core:
+            return set()
+        pieces = [token_bytes(token) for token in self.tokens]
+        joined = b"".join(pieces)
+        at = joined.find(core)
+        if at < 0:
+            return set()
+        ends = list(accumulate(map(len, pieces)))
+        first = bisect_left(ends, at + 1)
+        if not all(self._is_mark(index) for index in range(first)):
+            return set()
+        return set(range(bisect_left(ends, at + len(core)) + 1))
+
+    def _placed(self, alignment: Alignment) -> list[int]:
+        if alignment.failed:
+            known = self.reasoning | self.tool_call
+            return [index for index in range(len(self.tokens)) if index not in known and not self._is_mark(index)]
+        unknown_text = self.choice.text is None
+        return [
+            index
+            for index in range(len(self.tokens))
+            if alignment.starts[index] < alignment.ends[index]
+            and not (unknown_text and is_special(self.tokens.texts[index]))
+        ]
+
+    def _find_reasoning_before(self, answer: list[int]) -> None:
+        """Tokens without a place that stand before the answer and end in an end mark are a reasoning text."""
+        placed = set(answer)
+        before = [index for index in range(answer[0] if answer else len(self.tokens)) if index not in placed]
+        joined = "".join(self.tokens.texts[index] for index in before)
+        end = thinking_end(joined)
+        offset = 0
+        for index in before:
+            if offset >= end:
+                break
+            offset += len(self.tokens.texts[index])
+            self.reasoning.add(index)
+
+    def _find_tool_calls(self, answer: list[int]) -> tuple[ToolCallReport, ...]:
+        if not self.choice.tool_calls:
+            return ()
+        calls = self.choice.tool_calls
+        first = max(self.reasoning, default=-1) + 1
+        schemas = self.asked.tool_schemas(calls)
+        reports = tuple(tool_call_confidences(self.tokens, calls, schemas=schemas, first_token=first or None))
+        placed = set(answer)
+        for report in reports:
+            if report.token_start is None:
+                continue
+            for index in range(report.token_start, report.token_start + report.token_count):
+                # JSON that the answer's text holds as well stays the answer's.
+                if index not in placed and not is_special(self.tokens.texts[index]):
+                    self.tool_call.add(index)
+                    self.reasoning.discard(index)
+        return reports
+
+    def _is_mark(self, index: int) -> bool:
+        text = self.tokens.texts[index]
+        return is_special(text) or is_mark(text)

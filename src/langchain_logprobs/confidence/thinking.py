@@ -1,0 +1,52 @@
+"""Where does a reasoning text end? Known by the marks that models put around it."""
+
+from __future__ import annotations
+
+import re
+
+_NAMES = "think|thinking|thought|thoughts|reasoning|reason"
+_BEGIN = re.compile(
+    rf"\s*(?:<(?:\w+:)?(?:{_NAMES})>|\[THINK\]|◁think▷|<\|(?:START_THINKING|begin_of_thought|think)\|>"
+    r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)[^<]*<\|message\|>)"
+)
+_END = re.compile(
+    rf"</(?:\w+:)?(?:{_NAMES})>|\[/THINK\]|◁/think▷|<\|(?:END_THINKING|end_of_thought|/think)\|>"
+    r"|<\|channel\|>final[^<]*<\|message\|>"
+)
+_QUOTES = frozenset("`'\"")
+
+
+def thinking_end(text: str) -> int:
+    """Return the offset behind the reasoning that a text begins with, in code points; 0 where it begins with none.
+
+    A reasoning text that was cut off before its end mark reaches to the end. Many chat templates put the begin mark
+    into the prompt, so an end mark counts without it too, unless the text talks of the marks: a begin mark stands
+    further on, or the end mark is quoted.
+
+    Example:
+        >>> thinking_end("<think>4 or 5?</think>5")
+        22
+        >>> thinking_end("Close it with `</think>`.")
+        0
+    """
+    end = 0
+    while begin := _BEGIN.match(text, end):
+        mark = _END.search(text, begin.end())
+        if mark is None:
+            return len(text)
+        end = mark.end()
+    if end:
+        return end
+    mark = _END.search(text)
+    if mark is None or text[max(0, mark.start() - 1) : mark.start()] in _QUOTES:
+        return 0
+    return 0 if any(_BEGIN.match(text, at) for at in _places_of_marks(text, mark.start())) else mark.end()
+
+
+def is_mark(text: str) -> bool:
+    """Tell whether a text is nothing but a mark around a reasoning text, or white space beside one."""
+    return not text.strip() or _BEGIN.fullmatch(text.strip()) is not None or _END.fullmatch(text.strip()) is not None
+
+
+def _places_of_marks(text: str, stop: int) -> list[int]:
+    return [match.start() for match in re.finditer(r"[<\[◁]", text[:stop])]

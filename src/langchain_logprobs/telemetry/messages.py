@@ -1,0 +1,143 @@
+"""Messages in the JSON form of the GenAI semantic conventions: role, parts and, for an answer, a finish reason.
+
+Backends refuse the whole message if a required key is missing (Phoenix drops an answer without a `finish_reason`), so
+every message has all of them, whatever an integration left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from langchain_logprobs.confidence.report import ConfidenceReport
+from langchain_logprobs.formats.generation import text_of
+from langchain_logprobs.telemetry.sentences import Passage
+
+_ROLES = {"human": "user", "ai": "assistant", "AIMessageChunk": "assistant", "system": "system", "tool": "tool"}
+_FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call", "max_tokens": "length", "end_turn": "stop"}
+
+
+def input_messages(messages: Sequence[Any]) -> str:
+    """Return the messages of a request.
+
+    Args:
+        messages: LangChain messages, or strings (the prompts of a completion model).
+    """
+    return _json([_message(message) for message in messages])
+
+
+FEWEST_MESSAGE_BYTES = 600
+"""So much of an answer is shown whatever the size of its span."""
+
+
+def output_messages(
+    report: ConfidenceReport, generations: Sequence[Any], passage: Passage, room: int | None = None
+) -> str:
+    """Return the answers of a call; where the first is unsure, a part of its own says of what.
+
+    Args:
+        report: The report on the call.
+        generations: Its answers, as LangChain's Generations.
+        passage: The text of the first with its unsure places.
+        room: How many bytes the texts of the answers may take together; None for any. What is over is cut off.
+    """
+    messages = []
+    for index, generation in enumerate(generations):
+        message = _message(getattr(generation, "message", None), text_of(generation) or "")
+        message["role"] = "assistant"
+        message["finish_reason"] = _finish_reason(generation)
+        if room is not None:
+            room = _cut(message["parts"], room)
+        if index == 0 and passage.places:
+            message["parts"].append(_confidence_part(report, passage))
+        messages.append(message)
+    return _json(messages)
+
+
+def _cut(parts: list[dict[str, Any]], room: int) -> int:
+    """Cut the texts of a message to what there is room for (bytes, roughly); return what is left."""
+    for part in parts:
+        content = part.get("content")
+        if isinstance(content, str):
+            size = len(content.encode("utf-8", "replace"))
+            if size > room:
+                kept = content.encode("utf-8", "replace")[: max(0, room)].decode("utf-8", "ignore")
+                part["content"] = f"{kept} …"
+            room -= size
+    return room
+
+
+def _confidence_part(report: ConfidenceReport, passage: Passage) -> dict[str, Any]:
+    """Return what a viewer of messages shows of the confidence: the conventions allow a part of any type."""
+    score = report.verdict.score
+    return {
+        "type": "token_confidence",
+        "level": report.level,
+        "score": None if score is None else round(score, 3),
+        "unsure": passage.labels,
+    }
+
+
+def _message(message: Any, text: str = "") -> dict[str, Any]:
+    if isinstance(message, str):
+        return {"role": "user", "parts": [{"type": "text", "content": message}]}
+    kind = str(getattr(message, "type", "user"))
+    parts = list(_parts(message, kind)) or ([{"type": "text", "content": text}] if text else [])
+    for call in getattr(message, "tool_calls", None) or ():
+        if isinstance(call, Mapping):
+            known = {"id": call.get("id"), "name": str(call.get("name")), "arguments": call.get("args")}
+            parts.append({"type": "tool_call", **known})
+    return {"role": _ROLES.get(kind, str(getattr(message, "role", kind))), "parts": parts}
+
+
+def _parts(message: Any, kind: str) -> Iterator[dict[str, Any]]:
+    content = getattr(message, "content", "")
+    if kind == "tool":
+        yield {"type": "tool_call_response", "id": getattr(message, "tool_call_id", None), "response": content}
+    elif isinstance(content, str):
+        if content:
+            yield {"type": "text", "content": content}
+    elif isinstance(content, Sequence):
+        for block in content:
+            yield _block(block)
+
+
+def _block(block: Any) -> dict[str, Any]:
+    if isinstance(block, str):
+        return {"type": "text", "content": block}
+    if isinstance(block, Mapping) and isinstance(block.get("text"), str):
+        return {"type": "text", "content": block["text"]}
+    return {"type": "generic", "content": block}
+
+
+def _finish_reason(generation: Any) -> str:
+    message = getattr(generation, "message", None)
+    for source in (getattr(generation, "generation_info", None), getattr(message, "response_metadata", None)):
+        if isinstance(source, Mapping):
+            for key in ("finish_reason", "stop_reason", "done_reason"):
+                value = source.get(key)
+                if isinstance(value, str) and value:
+                    return _FINISH_REASONS.get(value, value)
+    return "stop"
+
+
+def _json(messages: list[dict[str, Any]]) -> str:
+    try:
+        return json.dumps(messages, ensure_ascii=False, default=_shown, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):  # NaN, a cycle, keys that are no strings: shown, not dropped
+        return json.dumps(
+            [{**message, "parts": [_plain(part) for part in message["parts"]]} for message in messages],
+            ensure_ascii=False,
+        )
+
+
+def _plain(part: dict[str, Any]) -> dict[str, Any]:
+    return {key: value if isinstance(value, str) else _shown(value) for key, value in part.items()}
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:  # a class of somebody's own
+        return type(value).__name__

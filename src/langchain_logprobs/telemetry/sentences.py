@@ -1,0 +1,227 @@
+"""A report in words: the answer with its unsure places spelled out, for people who look at a span and not at arrays."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from langchain_logprobs.confidence.report import ConfidenceReport, Leaf
+from langchain_logprobs.confidence.stretches import Stretch
+from langchain_logprobs.formats.tokens import Alternative, usable_logprob
+
+MAX_ANSWER = 1_000
+"""Code points of `logprobs.answer`: some backends cut every string at 2,048 bytes."""
+
+MAX_PLACES = 8
+"""Unsure places that are spelled out: the worst ones."""
+
+_UNSURE_TOKEN = 0.5
+"""A token below this is spelled out although it is no stretch: more was against it than for it."""
+
+_UNSURE_FIELD = 0.8
+_CLOSE = 0.1
+"""So is one that another token came this close to."""
+
+_WINDOW = 40  # code points around a place in a long answer
+_MAX_LABEL = 80
+_SURE = " (sure throughout)"
+
+
+class Place(NamedTuple):
+    """An unsure place.
+
+    Attributes:
+        start: Where it begins in the passage (code points).
+        end: Where it ends.
+        label: What is said of it: `1935 .41, nearly 1936 .38`.
+        rank: The smaller, the less sure.
+    """
+
+    start: int
+    end: int
+    label: str
+    rank: float
+
+
+class Passage(NamedTuple):
+    """A text with its unsure places, in order and apart from each other."""
+
+    text: str
+    places: list[Place]
+
+    @property
+    def labels(self) -> list[str]:
+        """What is said of the places."""
+        return [place.label for place in self.places]
+
+    def line(self, limit: int = MAX_ANSWER) -> str:
+        """Return the text with its places spelled out: whole when short, else their surroundings."""
+        if not self.places:
+            whole = len(self.text) + len(_SURE) <= limit
+            return (self.text if whole else f"{self.text[: limit - len(_SURE) - 2]} …") + _SURE
+        full = "".join(self._spelled(0, len(self.text), self.places))
+        if len(full) <= limit:
+            return full
+        kept = list(self.places)
+        while True:
+            line = "".join(self._windows(kept))
+            if len(line) <= limit or len(kept) == 1:
+                return line[:limit]
+            kept.remove(max(kept, key=lambda place: place.rank))
+
+    def _windows(self, places: Sequence[Place]) -> Iterator[str]:
+        end = 0
+        for number, place in enumerate(places):
+            start = max(end, place.start - _WINDOW)
+            following = places[number + 1].start if number + 1 < len(places) else len(self.text)
+            stop = min(place.end + _WINDOW, following, len(self.text))
+            if start > end:
+                yield "… " if end == 0 else " … "
+            yield from self._spelled(start, stop, [place])
+            end = stop
+        if end < len(self.text):
+            yield " …"
+
+    def _spelled(self, start: int, end: int, places: Sequence[Place]) -> Iterator[str]:
+        for place in places:
+            yield self.text[start : place.start]
+            yield f"[{place.label}]"
+            start = place.end
+        yield self.text[start:end]
+
+
+def passage_of(report: ConfidenceReport) -> Passage:
+    """Return an answer's text with its unsure places: values of its JSON, else tokens and stretches of its prose."""
+    if report.tool_calls:
+        return _of_tool_calls(report)
+    start = report.choices[0].parts.answer_start
+    leaves = list(report.leaves())
+    places = _of_fields(report, leaves) if leaves else _of_tokens(report)
+    text = report.text
+    return Passage(text[start:], [place._replace(start=place.start - start, end=place.end - start) for place in places])
+
+
+def about(stretch: Stretch, token: str) -> str:
+    """Return a stretch in a line; `token` is its weakest token, whose alternatives are told."""
+    others = _others(stretch.alternatives, token)[:3]
+    nearly = "".join(f", nearly {_short(text)} {decimal(mass)}" for text, mass in others[:1])
+    more = "".join(f", {_short(text)} {decimal(mass)}" for text, mass in others[1:])
+    probability = None if stretch.censored_count else stretch.min_probability
+    return f"“{_short(stretch.text)}” {decimal(probability)}{nearly}{more}"
+
+
+def decimal(probability: float | None) -> str:
+    """Return a probability as a person reads it: `.41`, `<.01`, `1.0`; of none `?`."""
+    if probability is None:
+        return "?"
+    if 0.0 < probability < 0.005:
+        return "<.01"
+    shown = f"{probability:.2f}"
+    return "1.0" if shown == "1.00" else shown.removeprefix("0")
+
+
+def _of_tokens(report: ConfidenceReport) -> list[Place]:
+    parts = report.choices[0].parts
+    alignment = parts.alignment
+    if alignment.failed:
+        return []
+    found = [
+        _of_stretch(stretch, report.tokens[stretch.min_index].token)
+        for stretch in report.stretches
+        if stretch.start is not None
+    ]
+    taken = {
+        index for each in report.stretches for index in range(each.token_start, each.token_start + each.token_count)
+    }
+    logprobs, surely = report.tokens.logprobs, math.log(1.0 - _CLOSE)
+    for index in parts.answer:
+        if not logprobs[index] < surely or index in taken:  # nor is NaN, a censored token
+            continue
+        probability = math.exp(logprobs[index])
+        token = report.tokens[index]
+        others = _others(token.alternatives, token.token)
+        if probability < _UNSURE_TOKEN or (others and probability - others[0][1] < _CLOSE):
+            start, end = _trimmed(alignment.text, alignment.starts[index], alignment.ends[index])
+            if start < end:
+                label = _label(alignment.text[start:end], probability, others)
+                found.append(Place(start, end, label, probability))
+    return _apart(found)
+
+
+def _of_stretch(stretch: Stretch, token: str) -> Place:
+    rank = -1.0 if stretch.censored_count or stretch.min_probability is None else stretch.min_probability
+    others = _others(stretch.alternatives, token)
+    label = _label(stretch.text, None if rank < 0 else rank, others)
+    return Place(stretch.start or 0, stretch.end or 0, label, rank)
+
+
+def _of_fields(report: ConfidenceReport, leaves: Sequence[Leaf]) -> list[Place]:
+    return _apart(_field_places(report, leaves))
+
+
+def _field_places(report: ConfidenceReport, leaves: Sequence[Leaf]) -> list[Place]:
+    places = []
+    for _, field in leaves:
+        if not field.token_count or (field.confidence is not None and field.confidence >= _UNSURE_FIELD):
+            continue
+        others: list[tuple[str, float]] = []
+        if field.runner_up is not None:
+            others = [(json.dumps(field.runner_up.value, ensure_ascii=False), field.runner_up.probability)]
+        elif field.min_index is not None:
+            token = report.tokens[field.min_index]
+            others = _others(token.alternatives, token.token)
+        text = json.dumps(field.value, ensure_ascii=False)
+        rank = -1.0 if field.confidence is None else field.confidence
+        places.append(Place(field.start, field.end, _label(text, field.confidence, others), rank))
+    return places
+
+
+def _of_tool_calls(report: ConfidenceReport) -> Passage:
+    texts: list[str] = []
+    places: list[Place] = []
+    length = 0
+    for call in report.tool_calls:
+        shown = f"{call.name}({call.text or '…'})"
+        if call.text is not None:
+            offset = length + len(call.name) + 1
+            inner = _field_places(report, [Leaf(field.path, field) for field in call.fields.leaves])
+            places += [place._replace(start=place.start + offset, end=place.end + offset) for place in inner]
+        texts.append(shown)
+        length += len(shown) + 1
+    return Passage("\n".join(texts), _apart(places))
+
+
+def _apart(places: list[Place]) -> list[Place]:
+    """Keep the worst places that do not overlap, in the order of the text."""
+    kept: list[Place] = []
+    for place in sorted(places, key=lambda each: each.rank):
+        if len(kept) == MAX_PLACES:
+            break
+        if all(place.end <= other.start or place.start >= other.end for other in kept):
+            kept.append(place)
+    return sorted(kept, key=lambda each: each.start)
+
+
+def _label(text: str, probability: float | None, others: Sequence[tuple[str, float]]) -> str:
+    nearly = f", nearly {_short(others[0][0])} {decimal(others[0][1])}" if others else ""
+    return f"{_short(text)} {decimal(probability)}{nearly}"
+
+
+def _short(text: str) -> str:
+    text = text.strip() or text.replace(" ", "␣").replace("\n", "⏎")
+    return text if len(text) <= _MAX_LABEL else f"{text[:_MAX_LABEL]}…"
+
+
+def _others(alternatives: Sequence[Alternative], token: str) -> list[tuple[str, float]]:
+    """What else could have stood in the place of a token, with its probability, the best first."""
+    known = [(other.token, usable_logprob(other.logprob)) for other in alternatives if other.token != token]
+    return sorted(
+        [(text, math.exp(logprob)) for text, logprob in known if logprob is not None], key=lambda each: -each[1]
+    )
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    part = text[start:end]
+    return start + len(part) - len(part.lstrip()), end - (len(part) - len(part.rstrip()))
