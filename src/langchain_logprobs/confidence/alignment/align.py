@@ -14,7 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
-from langchain_logprobs.confidence.alignment.containment import WHITE, find_answer
+from langchain_logprobs.confidence.alignment.containment import WHITE, find_answer, tool_call_start
 from langchain_logprobs.confidence.alignment.in_order import Spans, only_way, without_white_space
 from langchain_logprobs.confidence.alignment.lost_bytes import resynchronise
 from langchain_logprobs.confidence.alignment.result import Alignment, AlignmentStatus, find_gaps
@@ -136,19 +136,60 @@ def _by_code_points(
 def _by_bytes(words: list[str], raws: list[bytes | None], text: str, stops: Sequence[str]) -> Alignment:
     """Try every way in which the tokens may correspond to the text, the one that assumes least first."""
     data = utf8(text)
-    found = _whole(words, raws, text, data, stops)
-    if found is not None:
-        return found
+    shown = data.decode("utf-8", "surrogateescape")  # as the tokens will be, whose bytes can be anything
+    every = []
+    for pieces in readings(words, raws):
+        every.append(pieces)
+        spans = _spans_of(pieces, shown, 0, stops, data)
+        if spans is not None:
+            status = AlignmentStatus.EXACT if b"".join(pieces) == data else AlignmentStatus.SUBSTRING
+            return _from_bytes(status, text, data, *_with_unfinished(words, raws, spans, data))
+    core = shown.strip(WHITE)
+    for pieces in every if core and core != shown else ():
+        spans = _spans_of(pieces, core, len(shown) - len(shown.lstrip(WHITE)), stops, data)
+        if spans is not None:
+            return _from_bytes(AlignmentStatus.STRIPPED, text, data, *_with_unfinished(words, raws, spans, data))
+    return _with_gaps(words, raws, every, text, data)
+
+
+def _spans_of(pieces: list[bytes], wanted: str, low: int, stops: Sequence[str], data: bytes) -> Spans | None:
+    """Find a text, or what of it begins at `low`, in the joined pieces; return the spans in its bytes."""
+    joined = b"".join(pieces)
+    edges = list(accumulate(map(len, pieces), initial=0))
+    shown = joined.decode("utf-8", "surrogateescape")
+
+    def in_bytes(offset: int) -> int:
+        return len(shown[:offset].encode("utf-8", "surrogateescape"))
+
+    offset: int | None = 0
+    if shown != wanted:
+        offset = find_answer(shown, wanted, stops, lambda at: in_bytes(at) in set(edges))
+    if offset is None:
+        return None
+    high = low + len(wanted.encode("utf-8", "surrogateescape"))
+    shift = low - in_bytes(offset)
+    # Where white space around the answer differs, its first and last token keep what is the same on both sides.
+    first, last = edges[bisect_right(edges, low - shift) - 1], edges[bisect_left(edges, high - shift)]
+    while low > max(first + shift, 0) and joined[low - shift - 1] == data[low - 1]:
+        low -= 1
+    while high < min(last + shift, len(data)) and joined[high - shift] == data[high]:
+        high += 1
+    return _cut([edge + shift for edge in edges], low, high)
+
+
+def _with_gaps(
+    words: list[str], raws: list[bytes | None], every: list[list[bytes]], text: str, data: bytes
+) -> Alignment:
+    """Place tokens that do not spell the whole text: bytes are lost, white space, or tokens."""
     some_lost = any(map(lost, words, raws))
     if some_lost and (spans := resynchronise(words, raws, data)) is not None:
         return _from_bytes(AlignmentStatus.RESYNCHRONISED, text, data, *spans)
-    answers = [_without_reasoning(pieces, words) for pieces in readings(words, raws)]
+    answers = [pieces for held in every for pieces in _answers(held, words)]
     for pieces in answers:
         if (spans := without_white_space(pieces, data)) is not None:
             return _from_bytes(AlignmentStatus.STRIPPED, text, data, *spans)
-    # Where bytes are lost, a part of the text without tokens may be theirs.
     ways: Spans | bool = False
-    for pieces in () if some_lost else answers:
+    for pieces in () if some_lost else answers:  # a part of the text without tokens may be that of lost bytes
         ways = ways or only_way(pieces, data)
     if not isinstance(ways, bool):
         return _from_bytes(AlignmentStatus.PARTIAL, text, data, *ways)
@@ -156,52 +197,24 @@ def _by_bytes(words: list[str], raws: list[bytes | None], text: str, stops: Sequ
     return Alignment(AlignmentStatus.FAILED, text, len(words), (), (), reason=reason)
 
 
+def _answers(pieces: list[bytes], words: list[str]) -> Iterator[list[bytes]]:
+    """Yield the pieces; then nothing for the tokens of the reasoning; then nothing for those of tool calls either."""
+    yield pieces
+    joined = "".join(words)
+    end, call = reasoning_end(joined), tool_call_start(joined)
+    behind = list(accumulate(map(len, words))) if end or call < len(joined) else []
+    first = bisect_left(behind, end) + 1 if end else 0
+    last = bisect_right(behind, call) if call < len(joined) else len(words)
+    if first:
+        yield [b""] * first + pieces[first:]
+    if last < len(words) and call == (behind[last - 1] if last else 0):
+        yield [b""] * first + pieces[first:last] + [b""] * (len(words) - last)
+
+
 def _why_not(joined: str, text: str) -> str:
     if not joined.strip():
         return NO_TEXT if joined else NO_TOKENS
     return QUOTED if text.strip() and text.strip() in joined else NO_CORRESPONDENCE
-
-
-def _whole(
-    words: list[str], raws: list[bytes | None], text: str, data: bytes, stops: Sequence[str]
-) -> Alignment | None:
-    """Find the whole text in the joined tokens, in each way to read them, or all but the white space around it."""
-    shown = data.decode("utf-8", "surrogateescape")  # as the tokens will be, whose bytes can be anything
-    core = shown.strip(WHITE)
-    attempts = [(AlignmentStatus.SUBSTRING, shown, 0)]
-    if core and core != shown:
-        attempts.append((AlignmentStatus.STRIPPED, core, len(shown) - len(shown.lstrip(WHITE))))
-    for pieces in readings(words, raws):
-        lengths = list(map(len, pieces))
-        joined = b"".join(pieces)
-        if joined == data:
-            spans = _spans(lengths, 0, 0, len(data))
-            return _from_bytes(AlignmentStatus.EXACT, text, data, *_with_unfinished(words, raws, spans, data))
-        for status, wanted, low in attempts:
-            place = _find(joined, wanted, stops, lengths)
-            if place is not None:
-                high = low + len(wanted.encode("utf-8", "surrogateescape"))
-                spans = _spans(lengths, low - place, low, high)
-                return _from_bytes(status, text, data, *_with_unfinished(words, raws, spans, data))
-    return None
-
-
-def _find(joined: bytes, wanted: str, stops: Sequence[str], lengths: list[int]) -> int | None:
-    """As `find_answer`, for bytes: where the text begins in them."""
-    shown = joined.decode("utf-8", "surrogateescape")
-
-    def in_bytes(offset: int) -> int:
-        return len(shown[:offset].encode("utf-8", "surrogateescape"))
-
-    offset = find_answer(shown, wanted, stops, lambda at: in_bytes(at) in set(accumulate(lengths)))
-    return None if offset is None else in_bytes(offset)
-
-
-def _without_reasoning(pieces: list[bytes], words: list[str]) -> list[bytes]:
-    """The pieces, nothing for the tokens up to the end mark of a reasoning part."""
-    end = reasoning_end("".join(words))
-    reasoning = bisect_left(list(accumulate(map(len, words))), end) + 1 if end else 0
-    return [b""] * reasoning + pieces[reasoning:]
 
 
 def _from_bytes(
@@ -238,14 +251,18 @@ def _joined_bytes(words: list[str], raws: list[bytes | None]) -> Alignment:
     return _from_bytes(AlignmentStatus.EXACT, text, data, *_with_unfinished(words, raws, spans, data))
 
 
-def _spans(lengths: list[int], shift: int, low: int, high: int) -> tuple[list[int], list[int]]:
+def _spans(lengths: list[int], shift: int, low: int, high: int) -> Spans:
     """Lay tokens of these lengths end to end from `shift`, and cut what lies outside `low` to `high`."""
-    ends = list(accumulate(lengths, initial=shift))
-    if shift < low or ends[-1] > high:
-        ends = [low if end < low else high if end > high else end for end in ends]
-    starts = ends[:-1]
-    del ends[0]
-    return starts, ends
+    return _cut(list(accumulate(lengths, initial=shift)), low, high)
+
+
+def _cut(edges: list[int], low: int, high: int) -> Spans:
+    """Starts and ends of the tokens between these edges, cut to what lies between `low` and `high`."""
+    if edges[0] < low or edges[-1] > high:
+        edges = [low if edge < low else high if edge > high else edge for edge in edges]
+    starts = edges[:-1]
+    del edges[0]
+    return starts, edges
 
 
 def _with_unfinished(
