@@ -42,7 +42,10 @@ SHAPES: dict[str, Callable[[int], Case]] = {
     "nothing shown, many ways": lambda count: (["", "é"] * (count // 2), "é" * count),
     "byte-level": lambda count: (words(count, "Ġw{}"), "".join(words(count))),
     "every other token lost": lambda count: (words(count)[::2], "".join(words(count))),
-    "a tenth lost": lambda count: ([f" {at};" for at in range(count) if at % 10], "".join(map(" {};".format, range(count)))),
+    "a tenth lost": lambda count: (
+        [f" {at};" for at in range(count) if at % 10],
+        "".join(map(" {};".format, range(count))),
+    ),
     "one letter lost": lambda count: (["a"] * count, "a" * count + "a"),
     "nothing in common": lambda count: (words(count), "z" * count),
     "nothing in common, CJK": lambda count: (words(count, "日本{}"), "語" * count),

@@ -117,6 +117,19 @@ class TestSpellings:
     def test_vocabulary_with_special_tokens_in_the_middle(self) -> None:
         assert shown(align(plain("Hi", "<|tool|>", "Ġthere"), "Hi there")) == ["Hi", None, " there"]
 
+    @pytest.mark.parametrize("words, alternative, raw", [
+        (["a", "Ġb"], "Ġé".replace("é", "Ã©"), " é"),
+        (["▁a", "▁b"], "▁é", " é"),
+        (["a", " b"], " é", " é"),
+    ])  # fmt: skip
+    def test_alternatives_are_read_as_the_tokens_are(self, words: list[str], alternative: str, raw: str) -> None:
+        alignment = align(plain(*words, "</s>"), "a b")
+        for known in (alignment, alignment.part(0, 2)):
+            assert (
+                known.spelling(alternative, None) == known.spelling(alternative, alternative.encode()) == raw.encode()
+            )
+            assert known.spelling(alternative, b"\xff") == b"\xff"
+
     @pytest.mark.parametrize("words", [["Ġ", "gantija"], ["a", "▁b"], ["a ", "ĠĊ"], ["æĺ¯"], ["<0x0A>"]])
     def test_a_text_that_looks_like_it_is_itself(self, words: list[str]) -> None:
         alignment = align(plain(*words), "".join(words))

@@ -20,6 +20,7 @@ from langchain_logprobs.confidence.alignment.lost_bytes import resynchronise
 from langchain_logprobs.confidence.alignment.result import Alignment, AlignmentStatus, find_gaps
 from langchain_logprobs.confidence.alignment.token_bytes import (
     REPLACEMENT,
+    Spelling,
     bytes_of,
     lost,
     plain_bytes,
@@ -93,7 +94,7 @@ def align_own_text(tokens: Sequence[TokenLogprob]) -> Iterator[Alignment]:
     if "".join(words).isascii():
         return
     seen = {plain.text}
-    for pieces in readings(words, bytes_of(tokens)):
+    for spelling, pieces in readings(words, bytes_of(tokens)):
         data = b"".join(pieces)
         try:
             text = data.decode("utf-8")
@@ -101,7 +102,8 @@ def align_own_text(tokens: Sequence[TokenLogprob]) -> Iterator[Alignment]:
             continue
         if text not in seen:
             seen.add(text)
-            yield _from_bytes(AlignmentStatus.EXACT, text, data, *_spans(list(map(len, pieces)), 0, 0, len(data)))
+            spans = _spans(list(map(len, pieces)), 0, 0, len(data))
+            yield _from_bytes(AlignmentStatus.EXACT, text, data, *spans, spelling)
 
 
 def _align(
@@ -138,17 +140,18 @@ def _by_bytes(words: list[str], raws: list[bytes | None], text: str, stops: Sequ
     data = utf8(text)
     shown = data.decode("utf-8", "surrogateescape")  # as the tokens will be, whose bytes can be anything
     every = []
-    for pieces in readings(words, raws):
-        every.append(pieces)
+    for spelling, pieces in readings(words, raws):
+        every.append((spelling, pieces))
         spans = _spans_of(pieces, shown, 0, stops, data)
         if spans is not None:
             status = AlignmentStatus.EXACT if b"".join(pieces) == data else AlignmentStatus.SUBSTRING
-            return _from_bytes(status, text, data, *_with_unfinished(words, raws, spans, data))
+            return _from_bytes(status, text, data, *_with_unfinished(words, raws, spans, data), spelling)
     core = shown.strip(WHITE)
-    for pieces in every if core and core != shown else ():
+    for spelling, pieces in every if core and core != shown else ():
         spans = _spans_of(pieces, core, len(shown) - len(shown.lstrip(WHITE)), stops, data)
         if spans is not None:
-            return _from_bytes(AlignmentStatus.STRIPPED, text, data, *_with_unfinished(words, raws, spans, data))
+            spans = _with_unfinished(words, raws, spans, data)
+            return _from_bytes(AlignmentStatus.STRIPPED, text, data, *spans, spelling)
     return _with_gaps(words, raws, every, text, data)
 
 
@@ -178,22 +181,24 @@ def _spans_of(pieces: list[bytes], wanted: str, low: int, stops: Sequence[str], 
 
 
 def _with_gaps(
-    words: list[str], raws: list[bytes | None], every: list[list[bytes]], text: str, data: bytes
+    words: list[str], raws: list[bytes | None], every: list[tuple[Spelling, list[bytes]]], text: str, data: bytes
 ) -> Alignment:
     """Place tokens that do not spell the whole text: bytes are lost, white space, or tokens."""
     some_lost = any(map(lost, words, raws))
     if some_lost and (spans := resynchronise(words, raws, data)) is not None:
         return _from_bytes(AlignmentStatus.RESYNCHRONISED, text, data, *spans)
-    answers = [pieces for held in every for pieces in _answers(held, words)]
-    for pieces in answers:
+    answers = [(spelling, pieces) for spelling, held in every for pieces in _answers(held, words)]
+    for spelling, pieces in answers:
         if (spans := without_white_space(pieces, data)) is not None:
-            return _from_bytes(AlignmentStatus.STRIPPED, text, data, *spans)
-    ways: Spans | bool = False
-    for pieces in () if some_lost else answers:  # a part of the text without tokens may be that of lost bytes
-        ways = ways or only_way(pieces, data)
-    if not isinstance(ways, bool):
-        return _from_bytes(AlignmentStatus.PARTIAL, text, data, *ways)
-    reason = LOST_BYTES if some_lost else SEVERAL_WAYS if ways else _why_not("".join(words), text)
+            return _from_bytes(AlignmentStatus.STRIPPED, text, data, *spans, spelling)
+    reason = LOST_BYTES if some_lost else _why_not("".join(words), text)
+    for spelling, pieces in () if some_lost else answers:  # what has no tokens may be what the lost bytes are of
+        ways = only_way(pieces, data)
+        if not isinstance(ways, bool):
+            return _from_bytes(AlignmentStatus.PARTIAL, text, data, *ways, spelling)
+        if ways:
+            reason = SEVERAL_WAYS
+            break
     return Alignment(AlignmentStatus.FAILED, text, len(words), (), (), reason=reason)
 
 
@@ -218,12 +223,17 @@ def _why_not(joined: str, text: str) -> str:
 
 
 def _from_bytes(
-    status: AlignmentStatus, text: str, data: bytes, byte_starts: list[int], byte_ends: list[int]
+    status: AlignmentStatus,
+    text: str,
+    data: bytes,
+    byte_starts: list[int],
+    byte_ends: list[int],
+    spelling: Spelling = plain_bytes,
 ) -> Alignment:
     count = len(byte_starts)
     if data.isascii():
         gaps = find_gaps(byte_starts, byte_ends, text) if status is AlignmentStatus.PARTIAL else ()
-        return Alignment(status, text, count, byte_starts, byte_ends, gaps=gaps)
+        return Alignment(status, text, count, byte_starts, byte_ends, gaps=gaps, spelling=spelling)
     # How many characters have begun up to and with each byte: rounds a start down and an end up to whole characters.
     begun = list(accumulate(data.translate(_BEGINS_CHARACTER), initial=0))
     starts, ends = [], []
@@ -231,7 +241,9 @@ def _from_bytes(
         ends.append(begun[end])
         starts.append(begun[start + 1] - 1 if start < end else begun[end])
     gaps = find_gaps(starts, ends, text) if status is AlignmentStatus.PARTIAL else ()
-    return Alignment(status, text, count, starts, ends, byte_starts=byte_starts, byte_ends=byte_ends, gaps=gaps)
+    return Alignment(
+        status, text, count, starts, ends, byte_starts=byte_starts, byte_ends=byte_ends, gaps=gaps, spelling=spelling
+    )
 
 
 def _joined_bytes(words: list[str], raws: list[bytes | None]) -> Alignment:
