@@ -87,7 +87,7 @@ def end_edge(reader: TokenReader, alignment: Alignment, value: Value, origin: in
     if end < len(alignment.text) and not alignment.starts[stop] <= end < alignment.ends[stop]:
         return None
     quoted = value.core_start > value.start
-    return _edge(reader, stop, [p for other, p in reader.others(stop) if _ends(quoted, other.token[:1])])
+    return _edge(reader, stop, [p for text, p in reader.other_texts(stop) if _ends(quoted, text[:1])])
 
 
 def _edge(reader: TokenReader, index: int, parts: list[float]) -> Edge:
