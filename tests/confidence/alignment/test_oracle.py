@@ -68,7 +68,10 @@ def check(count: int, seed: int) -> dict[str, int]:
         found = align(tokens, text)
         seen[found.status.value] = seen.get(found.status.value, 0) + 1
         if not found.failed:
-            assert tuple(found.byte_spans) == oracle.place(tokens, text), (number, tokens, text, found)
+            places = oracle.place(tokens, text)
+            assert places is not None, (number, tokens, text, found)
+            wrong = [span for span, place in zip(found.byte_spans, places, strict=True) if span not in (place, None)]
+            assert not wrong, (number, tokens, text, found.byte_spans, places)
     return seen
 
 
