@@ -299,12 +299,13 @@ class Assignment:
         if labels is None or not (value.closed or value.kind in open_kinds):
             return None
         start, end = value.start + self.origin, value.end + self.origin
+        first = self.alignment.tokens_between(start, start + 1)  # none where the logprob of a quote is missing
         emitted = None if value.kind in open_kinds or value.kind in _CONTAINERS else scalar(self.source.text, value)
         return distribution(
             self.reader,
             self.alignment,
             (self.alignment.byte_offset(start), self.alignment.byte_offset(end)),
-            self.alignment.tokens_between(start, start + 1).start,
+            first.start if first else own.first,
             labels,
             value=emitted,
             kind=value.kind,

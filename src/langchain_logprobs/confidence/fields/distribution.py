@@ -23,7 +23,7 @@ from langchain_logprobs.confidence.fields.token_reader import TokenReader
 from langchain_logprobs.formats.tokens import Alternative
 
 _BLANK = b" \t\n\r"
-MAX_LEAD = 1000
+_MAX_LEAD = 1000
 """Bytes that a token may spell before a value for its alternatives to be compared with it. A longer token holds a
 large part of the answer, and comparing it anew for each value in it would take quadratic time."""
 
@@ -279,8 +279,7 @@ def distribution(
         else:
             break
         any_alternatives = any_alternatives or bool(reader.alternatives(place))
-        lead = data[begin:start] if start - begin <= MAX_LEAD else None
-        seen = _add_alternatives(walk, reader, place, lead, data[start:begin], reach)
+        seen = _add_alternatives(walk, reader, place, lead_of(data, begin, start), data[start:begin], reach)
         probability = reader.probability(place)
         fit = walk.fit(reached)
         if probability is None:
@@ -323,6 +322,11 @@ def _add_alternatives(
         else:
             walk.parts.append((here, reach * probability))  # it says nothing about the value yet
     return math.fsum(seen)
+
+
+def lead_of(data: bytes, begin: int, start: int) -> bytes | None:
+    """Return what a token that begins at one offset spells before a value at another; None where that is too long."""
+    return data[begin:start] if start - begin <= _MAX_LEAD else None
 
 
 def rest_behind(alternative: Alternative, lead: bytes | None) -> bytes | None:

@@ -10,7 +10,7 @@ import math
 from typing import NamedTuple
 
 from langchain_logprobs.confidence.alignment.align import Alignment
-from langchain_logprobs.confidence.fields.distribution import MAX_LEAD, rest_behind
+from langchain_logprobs.confidence.fields.distribution import lead_of, rest_behind
 from langchain_logprobs.confidence.fields.json_scan import Value
 from langchain_logprobs.confidence.fields.token_reader import TokenReader
 
@@ -56,7 +56,7 @@ def start_edge(reader: TokenReader, alignment: Alignment, value: Value, origin: 
     index = indices.start
     span = alignment.byte_span(index)
     begin, data = alignment.byte_offset(start), alignment.data
-    lead = data[span[0] : begin] if span is not None and begin - span[0] <= MAX_LEAD else None
+    lead = lead_of(data, span[0], begin) if span is not None else None
     character, alone = data[begin : begin + 1], value.kind == "string"
     parts = []
     if lead is not None:
@@ -87,7 +87,7 @@ def end_edge(reader: TokenReader, alignment: Alignment, value: Value, origin: in
     if end < len(alignment.text) and not alignment.starts[stop] <= end < alignment.ends[stop]:
         return None
     quoted = value.core_start > value.start
-    return _edge(reader, stop, [p for other, p in reader.others(stop) if _ends(quoted, other.token[:1])])
+    return _edge(reader, stop, [p for text, p in reader.other_texts(stop) if _ends(quoted, text[:1])])
 
 
 def _edge(reader: TokenReader, index: int, parts: list[float]) -> Edge:

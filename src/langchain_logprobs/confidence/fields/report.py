@@ -197,9 +197,10 @@ class Field:
 LONG_TEXT_TOKENS = 16
 """Strings of more tokens than this have the probability per token as their confidence.
 
-On 363 labelled JSON answers of two models, whose longest value takes 12 tokens, the probability of the very value told
-right from wrong better than the probability per token at every length, so the border lies above all of them. Of long
-texts nobody asks for the very wording, whose probability falls with the length alone.
+On 363 labelled JSON answers of two small models, whose longest value takes 12 tokens, a border at 12 or more was at
+least as good as any lower one in seven of eight tasks (AUROC of being right), and 89 % of the wrong answers had a value
+below .5, against 77 % with the probability per token alone. So the border lies above all of them. Of long texts nobody
+asks for the very wording, whose probability falls with the length alone.
 """
 
 

@@ -124,7 +124,7 @@ class SchemaNode:
 
     def names(self, key: str) -> bool:
         """Tell whether the schema itself names this member, and does not only allow keys of any name."""
-        return any(key in _properties(schema) for branch in self._branches for schema in branch)
+        return key in self._names
 
     def allowed(self, kind: str) -> tuple[Scalar, ...] | None:
         """Return the values allowed here if they are a closed list for a value of this JSON type, else None."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from langchain_logprobs.formats.tokens import Alternative, TokenLogprob, Tokens, usable_logprob
+from langchain_logprobs.formats.tokens import Alternative, TokenLogprob, Tokens
 
 
 class TokenReader:
@@ -40,15 +40,27 @@ class TokenReader:
         time is another token.
         """
         alternatives = self._tokens.alternatives_at(index)
-        text = self._tokens.texts[index]
+        own_text = self._tokens.texts[index]
         emitted = False
-        for alternative in alternatives:
-            if not emitted and alternative.token == text:
+        position = alternatives.start
+        for text, logprob in zip(alternatives.texts, alternatives.logprobs, strict=True):
+            if not emitted and text == own_text:
                 emitted = True
-                continue
-            logprob = usable_logprob(alternative.logprob)
-            if logprob is not None:
-                yield alternative, math.exp(logprob)
+            elif logprob == logprob:  # not NaN
+                raw = alternatives.columns.bytes_at(position)
+                yield Alternative(text, logprob, raw), math.exp(logprob)
+            position += 1
+
+    def other_texts(self, index: int) -> Iterator[tuple[str, float]]:
+        """Yield the texts of the alternatives that were not taken, each with its probability; as `others`."""
+        alternatives = self._tokens.alternatives_at(index)
+        own_text = self._tokens.texts[index]
+        emitted = False
+        for text, logprob in zip(alternatives.texts, alternatives.logprobs, strict=True):
+            if not emitted and text == own_text:
+                emitted = True
+            elif logprob == logprob:  # not NaN
+                yield text, math.exp(logprob)
 
     def probability(self, index: int) -> float | None:
         """Return the probability of the emitted token; None where it is censored."""
@@ -64,5 +76,5 @@ class TokenReader:
         known = self.probability(index)
         if known is not None:
             return known
-        listed = [probability for _, probability in self.others(index)]
+        listed = [probability for _, probability in self.other_texts(index)]
         return max(0.0, min(min(listed), 1.0 - math.fsum(listed))) if listed else 1.0
