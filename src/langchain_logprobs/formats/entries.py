@@ -160,7 +160,7 @@ def read_plain(entries: Sequence[Any]) -> Tokens | None:
             others += tops
             widths.append(len(tops))
         bytes(all_bytes)  # raises where one is no byte
-        own = Columns(texts, logprobs, entries)
+        own = Columns(texts, logprobs, [*entries])
         alternatives = Columns([other["token"] for other in others], [other["logprob"] for other in others], others)
     except Exception:  # an object of any class can be in the place of a dict
         return None

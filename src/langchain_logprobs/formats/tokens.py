@@ -88,9 +88,12 @@ class Columns:
     __slots__ = ("_sources", "censored", "logprobs", "rounded", "texts")
 
     def __init__(
-        self, texts: Sequence[str] = (), logprobs: Sequence[float | None] = (), sources: Sequence[Any] = ()
+        self,
+        texts: list[str] | None = None,
+        logprobs: Sequence[float | None] = (),
+        sources: list[Any] | None = None,
     ) -> None:
-        """Take columns of equal length.
+        """Take columns of equal length; the lists of texts and sources become its own.
 
         Args:
             texts: Their texts.
@@ -101,9 +104,9 @@ class Columns:
         Raises:
             TypeError: A text is no str, or a logprob no number.
         """
-        "".join(texts)  # raises where one is no str
-        self.texts = [*texts]
-        self._sources = [*sources]
+        self.texts = [] if texts is None else texts
+        "".join(self.texts)  # raises where one is no str
+        self._sources = [] if sources is None else sources
         self.censored: dict[int, float | None] = {}
         self.rounded: dict[int, float] = {}
         self.logprobs = [
@@ -115,11 +118,16 @@ class Columns:
                 if logprob != logprob:
                     self.logprobs[position] = self._honest(position, logprobs[position])
 
-    def add(self, text: str, logprob: float | None, raw_bytes: bytes | None) -> None:
-        """Append one, as the provider sent it."""
-        self.logprobs.append(self._honest(len(self.logprobs), logprob))
-        self.texts.append(text)
-        self._sources.append(raw_bytes)
+    def add(self, items: Iterable[tuple[str, float | None, bytes | None]]) -> None:
+        """Append the text, the logprob and the bytes of each, as the provider sent them."""
+        texts, logprobs, sources = self.texts, self.logprobs, self._sources
+        for text, logprob, raw_bytes in items:
+            if type(logprob) is float and SENTINEL_LOGPROB < logprob <= 0.0:
+                logprobs.append(logprob)
+            else:
+                logprobs.append(self._honest(len(logprobs), logprob))
+            texts.append(text)
+            sources.append(raw_bytes)
 
     def extend(self, other: Columns, first: int, stop: int) -> None:
         """Append those of another from position `first` to before `stop`."""
@@ -302,10 +310,9 @@ class Tokens(Sequence[TokenLogprob]):
             raw_bytes: Its bytes; None where there are none.
             alternatives: The text, logprob and bytes of each of its alternatives.
         """
-        for alternative in alternatives:
-            self.alternatives.add(*alternative)
-        self._own.add(text, logprob, raw_bytes)
-        self.stops.append(len(self.alternatives))
+        self.alternatives.add(alternatives)
+        self._own.add([(text, logprob, raw_bytes)])
+        self.stops.append(len(self.alternatives.texts))
 
     def extend(self, other: Tokens, first: int = 0, stop: int | None = None) -> None:
         """Append the tokens of another answer from position `first` to before `stop` (None: to its end)."""
