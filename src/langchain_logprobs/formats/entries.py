@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate, chain
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from langchain_logprobs.formats.tokens import Columns, Tokens
+from langchain_logprobs.formats.columns import Columns
+from langchain_logprobs.formats.tokens import Tokens
 
 Spelled: TypeAlias = tuple[str, float | None, bytes | None]
 """The text, the raw logprob (nats) and the bytes of a token or of an alternative."""
