@@ -816,9 +816,9 @@ def test_the_first_problem_is_kept() -> None:
 @pytest.mark.parametrize(
     ("container", "described"),
     [
-        ({"Ann": -0.5, "Bob": -1.0}, "a dict with 2 keys"),
-        ([3, "Ann"], "a list of 2 items, the first of type int"),
-        ([None], "a list of 1 items, the first of type NoneType"),
+        ({"Ann": -0.5, "Bob": -1.0}, "a dict of length 2"),
+        ([3, "Ann"], "a list of length 2, its first item of type int"),
+        ([None], "a list of length 1, its first item of type NoneType"),
         ("Ann", "an object of type str"),
         (object(), "an object of type object"),
     ],

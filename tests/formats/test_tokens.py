@@ -13,14 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_logprobs import low_confidence_stretches, measure
+from langchain_logprobs.formats.columns import Columns, usable_logprob
 from langchain_logprobs.formats.tokens import (
     Alternative,
-    Columns,
     TokenLogprob,
     Tokens,
     flatten_alternatives,
     texts_of,
-    usable_logprob,
 )
 
 A = TokenLogprob("a", -0.5, b"a", (Alternative("a", -0.5, b"a"), Alternative("b", -9999.0)))
