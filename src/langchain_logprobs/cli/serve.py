@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from langchain_logprobs.cli.problems import CannotShowError
 from langchain_logprobs.cli.traces import SOURCE_HELP
 from langchain_logprobs.view.model import SpanData
 from langchain_logprobs.view.page.receiver import Received, otlp_server
-from langchain_logprobs.view.page.server import HOST, LocalServer, page_server
+from langchain_logprobs.view.page.server import HOST, LocalServer, Spans, page_server
 from langchain_logprobs.view.sources.download import UnreachableError
 from langchain_logprobs.view.sources.problems import SourceError
 from langchain_logprobs.view.sources.read import read_source
@@ -54,23 +56,24 @@ def run(options: argparse.Namespace) -> None:
         )
     source = None if options.source is None else _Source(options.source)
     received = None if options.otlp is None else Received()
-    servers = [_bound(options.port, "--port", lambda port: page_server(port, _spans(source, received)))]
-    if received is not None:
-        kept = received
-        servers.append(_bound(options.otlp, "--otlp", lambda port: otlp_server(port, kept, _say)))
-    for server in servers:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-    _say(f"the traces are at http://{HOST}:{servers[0].server_port}/ (Ctrl-C ends this)")
-    if received is not None:
-        _say(f"apps send to it with OTEL_EXPORTER_OTLP_ENDPOINT=http://{HOST}:{servers[1].server_port}")
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        sys.stderr.write("\n")
-    finally:
+    with ExitStack() as bound:
+        servers = [
+            bound.enter_context(_bound(options.port, "--port", lambda n: page_server(n, _spans(source, received))))
+        ]
+        if received is not None:
+            kept = received
+            servers.append(bound.enter_context(_bound(options.otlp, "--otlp", lambda n: otlp_server(n, kept, _say))))
+        for server in servers:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        _say(f"the traces are at http://{HOST}:{servers[0].server_port}/ (Ctrl-C ends this)")
+        if received is not None:
+            _say(f"apps send to it with OTEL_EXPORTER_OTLP_ENDPOINT=http://{HOST}:{servers[1].server_port}")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            sys.stderr.write("\n")
         for server in servers:
             server.shutdown()
-            server.server_close()
 
 
 class _Source:
@@ -105,7 +108,7 @@ class _Source:
         return kept if trace_id is None else [span for span in kept if span.trace_id == trace_id.zfill(32)]
 
 
-def _spans(source: _Source | None, received: Received | None) -> Any:
+def _spans(source: _Source | None, received: Received | None) -> Spans:
     def spans(trace_id: str | None) -> list[SpanData]:
         found = [] if received is None else received.spans(trace_id)
         if source is None or (found and trace_id is not None):
@@ -115,14 +118,13 @@ def _spans(source: _Source | None, received: Received | None) -> Any:
     return spans
 
 
-def _bound(port: int, option: str, make: Any) -> LocalServer:
+def _bound(port: int, option: str, make: Callable[[int], LocalServer]) -> LocalServer:
     try:
-        server: LocalServer = make(port)
+        return make(port)
     except OSError as error:
         raise CannotShowError(
             f"port {port} cannot be used: {error.strerror}.\nName another one:  {option} {port + 1 if port else 0}"
         ) from error
-    return server
 
 
 def _say(sentence: str) -> None:
