@@ -4,6 +4,7 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const LEVEL_BAND = { high: "b0", medium: "b2", low: "b4" };
 const LONGEST = 2000; // characters of one token that are drawn
 const SIGNS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+const THOUSANDS = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const JOINERS = "\u200c\u200d"; // they hold emoji and several scripts together
 
 /** Make an element: `el("p", {class: "x"}, "text", child)`. What begins with "on" is a listener. */
@@ -104,7 +105,7 @@ function appendText(parent, text, { spaces = false, most = LONGEST } = {}) {
 }
 
 function count(value, word = "") {
-  return Math.round(value).toLocaleString("en") + (word && " " + word + (value === 1 ? "" : "s"));
+  return THOUSANDS.format(value) + (word && " " + word + (value === 1 ? "" : "s"));
 }
 
 function duration(microseconds) {

@@ -116,8 +116,15 @@ class Heat {
     let block = null;
     let size = 0;
     for (let position = from; position < to; position++) {
+      let text = this.call.tokens[position];
+      const lines = size >= BLOCK && text ? /^\n+(?=.)/.exec(text) : null;
+      if (lines && block && !(kept && !kept[position])) {
+        block.append(this.options.spaces ? "⏎\n".repeat(lines[0].length) : lines[0]);
+        text = text.slice(lines[0].length);
+        block = null;
+      }
       if (block === null) {
-        block = el("div", { class: "block", dir: "auto" });
+        block = el("div", { class: "block" });
         blocks.push(block);
         size = 0;
       }
@@ -129,10 +136,12 @@ class Heat {
         size++;
         continue;
       }
-      this.#token(block, position);
+      this.#token(block, position, text);
       size++;
-      if (size >= BLOCK && (this.call.tokens[position] || "").endsWith("\n")) block = null;
+      if (size >= BLOCK && text && text.endsWith("\n")) block = null;
     }
+    // Only now: the browser looks for the direction anew with each child that is added.
+    for (const each of blocks) each.dir = "auto";
     return blocks;
   }
 
@@ -158,8 +167,7 @@ class Heat {
     return el("button", { class: "gap", type: "button", onclick: open }, `… ${count(end - start, "token")}, none under ${decimal(this.options.below)} …`);
   }
 
-  #token(block, position) {
-    const text = this.call.tokens[position];
+  #token(block, position, text) {
     const { spaces } = this.options;
     const probability = this.probability(position);
     const step = band(probability);
@@ -173,17 +181,12 @@ class Heat {
       return;
     }
     if (this.offTop1(position)) span.classList.add("off");
-    if (step === "b0" && !spaces) {
-      appendText(span, text);
-      block.append(span);
-      return;
-    }
     const core = text.trim();
     const doubted = probability === null || probability < 0.5;
     if (core === "" && !spaces && doubted) {
       span.textContent = text === "" ? "∎" : text.replaceAll(" ", "␣").replaceAll("\n", "⏎").replaceAll("\t", "⇥");
       block.append(span, "\n".repeat(text.split("\n").length - 1));
-    } else if (core === "" || spaces) {
+    } else if (core === "" || core === text || spaces) {
       appendText(span, text, { spaces });
       block.append(span);
     } else {

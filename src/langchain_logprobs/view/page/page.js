@@ -23,8 +23,7 @@ class Page {
 
   /** Show what the address's fragment names. */
   route() {
-    const fragment = decodeURIComponent(location.hash.slice(1));
-    const match = /^(?:trace-(?<trace>\w+)|span-(?<span>\w+?)(?:-token-(?<token>\d+))?|token-(?<only>\d+))$/.exec(fragment);
+    const match = /^(?:trace-(?<trace>\w+)|span-(?<span>\w+?)(?:-token-(?<token>\d+))?|token-(?<only>\d+))$/.exec(location.hash.slice(1));
     const { trace, span, token, only } = match ? match.groups : {};
     const spanId = span && span.toLowerCase().padStart(16, "0");
     const whole = DATA.traces.filter((each) => each.spans);
@@ -45,7 +44,7 @@ class Page {
     this.inspector.clear();
     document.body.classList.add("alone");
     document.title = "Token confidence";
-    this.bar.replaceChildren(el("h1", {}, "Token confidence"), el("span", { class: "dim" }, `${count(DATA.traces.length, "trace")}, the least certain first`));
+    this.bar.replaceChildren(...(DATA.problem ? this.#home() : []), el("h1", {}, "Token confidence"), DATA.problem ? "" : el("span", { class: "dim" }, `${count(DATA.traces.length, "trace")}, the least certain first`));
     if (DATA.problem) this.main.replaceChildren(...DATA.problem.split("\n").map((line) => el("p", { class: "note" }, visible(line, 1000))));
     else if (!DATA.traces.length) this.main.replaceChildren(el("p", {}, "There are no traces here yet. Reload the page when the app has run."));
     else this.main.replaceChildren(drawList(DATA.traces, (trace) => (trace.spans ? "#trace-" + trace.id : "/trace/" + trace.id)));
@@ -99,22 +98,26 @@ class Page {
   }
 
   #drawBar() {
-    const home = DATA.home || (DATA.traces.length > 1 ? "#" : null);
     const scale = [["b0", "≥ .9"], ["b1", ".7–.9"], ["b2", ".5–.7"], ["b3", ".2–.5"], ["b4", "< .2"], ["bx", "unknown"]];
     const slider = el("input", { type: "range", id: "below", min: "0.05", max: "0.95", step: "0.05", value: this.options.below, oninput: (event) => this.#slide(event) });
     this.below = el("output", { for: "below", class: "number" }, this.options.below.toFixed(2));
-    this.place = el("span", { class: "number", role: "status" });
+    this.place = el("span", { class: "place number", role: "status" });
     const box = (name, words, key) =>
       el("label", {}, el("input", { type: "checkbox", id: name, checked: this.options[name], onchange: (event) => this.#set(name, event.target.checked) }), words, el("kbd", { "aria-hidden": "true" }, key));
     const only = el("input", { type: "checkbox", onchange: (event) => this.main.classList.toggle("calls-only", event.target.checked) });
     const keys = el("input", { type: "checkbox", checked: true, onchange: (event) => (this.keys = event.target.checked) });
     this.bar.replaceChildren(
-      el("div", { class: "group" }, home ? el("a", { href: home }, "All traces") : null, el("h1", {}, `Trace ${this.trace.id.slice(0, 8)}`)),
+      el("div", { class: "group" }, ...this.#home(), el("h1", {}, `Trace ${this.trace.id.slice(0, 8)}`)),
       el("div", { class: "group" }, el("span", { class: "dim" }, "probability"), ...scale.map(([step, words]) => el("span", { class: "chip " + step }, words)), el("span", { class: "dim" }, "↓ not the first choice")),
       el("div", { class: "group stops" }, el("label", {}, el("span", {}, "unsure ", el("span", { class: "words" }, "below")), slider), this.below, this.#button("previous", -1, "p"), this.#button("next", 1, "n"), this.place),
       el("div", { class: "group" }, box("fold", "fold the sure passages", "f"), box("spaces", "show white space", "w"), el("label", {}, only, "only model calls"), el("label", {}, keys, "keys on")),
     );
     this.#say();
+  }
+
+  #home() {
+    const home = DATA.home || (DATA.traces.length > 1 ? "#" : null);
+    return home ? [el("a", { href: home }, "All traces")] : [];
   }
 
   #button(words, step, key) {
