@@ -75,7 +75,8 @@ class Call {
   #notes() {
     const { call, span } = this;
     const notes = [];
-    if (STATUS[call.status]) notes.push(STATUS[call.status] + (call.reason ? ` (${visible(call.reason, 500)})` : ""));
+    if (call.status === "partial" && !this.heat.size) notes.push("No logprobs" + (call.reason ? `: ${visible(call.reason, 500)}.` : "."));
+    else if (STATUS[call.status]) notes.push(STATUS[call.status] + (call.reason ? ` (${visible(call.reason, 500)})` : ""));
     else if (call.status !== "recorded") notes.push(`The status of the logprobs is ${visible(call.status)}.`);
     const alignment = span.attributes["logprobs.alignment"];
     if (alignment === "failed") notes.push("The tokens do not spell the answer, so no number here is about it.");
@@ -144,9 +145,9 @@ class Call {
     const words = quoted(stretch && stretch.text !== null ? stretch.text : this.call.tokens[at]);
     const line = [this.#link(at, words), " ", chip(stretch ? stretch.probability : this.heat.probability(at))];
     const others = labelled(this.heat.alternatives(at).slice(0, 3));
-    const own = stretch && stretch.count > 1 ? `: ${quoted(this.call.tokens[at])} ` : "";
+    const own = stretch && stretch.count > 1 ? `: ${quoted(this.call.tokens[at])}` : "";
     if (others.length) {
-      line.push(el("span", { class: "dim" }, `${own}nearly `));
+      line.push(el("span", { class: "dim" }, `${own} nearly `));
       others.forEach(([text, value], index) => line.push(index ? " · " : "", el("bdi", {}, text), " " + decimal(value)));
     }
     return el("span", {}, ...line);
