@@ -155,7 +155,7 @@ def read_answer(
 def number(attributes: Mapping[str, Any], name: str) -> float | None:
     """Return an attribute that is a finite number, else None."""
     value = attributes.get(name)
-    return value if _is_number(value) else None
+    return value if is_number(value) else None
 
 
 def string(attributes: Mapping[str, Any], name: str) -> str | None:
@@ -164,8 +164,11 @@ def string(attributes: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number that fits into a span."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def _array(attributes: Mapping[str, Any], name: str) -> Sequence[Any]:
@@ -179,7 +182,7 @@ def _tokens(attributes: Mapping[str, Any], stretches: Sequence[Mapping[str, Any]
     censored = {position for position in _array(attributes, names.CENSORED_POSITIONS) if isinstance(position, int)}
     tokens = []
     for index, (text, value) in enumerate(zip(texts, values, strict=False)):
-        logprob = float(value) if index not in censored and _is_number(value) else None
+        logprob = float(value) if index not in censored and is_number(value) else None
         tokens.append(Token(index, text if isinstance(text, str) else None, _probability(logprob), logprob=logprob))
     for index, alternatives in _alternatives(attributes, stretches, tokens).items():
         others = sorted((item for item in alternatives if item[0] != tokens[index].text), key=lambda item: -item[1])
@@ -188,7 +191,7 @@ def _tokens(attributes: Mapping[str, Any], stretches: Sequence[Mapping[str, Any]
 
 
 def _probability(logprob: object) -> float | None:
-    return math.exp(min(0.0, float(logprob))) if isinstance(logprob, int | float) and _is_number(logprob) else None
+    return math.exp(min(0.0, float(logprob))) if isinstance(logprob, int | float) and is_number(logprob) else None
 
 
 def _alternatives(
@@ -287,9 +290,9 @@ def _fields(attributes: Mapping[str, Any], tokens: Sequence[Token]) -> Iterator[
     for path, confidence, low, index, second, value in zip(
         paths, confidences, lowest, indexes, seconds, second_values, strict=False
     ):
-        if not isinstance(path, str) or not _is_number(confidence):
+        if not isinstance(path, str) or not is_number(confidence):
             continue
-        min_probability = low if _is_number(low) else None
+        min_probability = low if is_number(low) else None
         weakest = None
         if isinstance(index, int):
             weakest = tokens[index] if 0 <= index < len(tokens) else None
@@ -297,7 +300,7 @@ def _fields(attributes: Mapping[str, Any], tokens: Sequence[Token]) -> Iterator[
             weakest = _first_with(min_probability, tokens[after:])
             # Values stand in the order of the text, so the next one's weakest token is not before this one's.
             after = weakest.index if weakest else after
-        runner_up = (second, value) if second and isinstance(second, str) and _is_number(value) else None
+        runner_up = (second, value) if second and isinstance(second, str) and is_number(value) else None
         yield Field(path, confidence, min_probability, weakest, runner_up)
 
 

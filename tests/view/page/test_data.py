@@ -276,7 +276,26 @@ def test_half_a_trace_and_spans_of_other_instrumentations() -> None:
     assert (drawn["level"], drawn["errors"], drawn["calls"]) == (None, 1, 1)
 
 
-def test_the_least_certain_traces_come_first(traces: dict[str, list[SpanData]]) -> None:
+def test_attributes_of_the_wrong_type_are_left_out() -> None:
+    wrong = {
+        "logprobs.mean": "low",
+        "logprobs.token.count": [1],
+        "logprobs.perplexity": math.inf,
+        "logprobs.min.token": 5,
+        "logprobs.min.probability": True,
+        "logprobs.low_confidence.detected": "yes",
+        "logprobs.new": "kept",
+        "logprobs.large": 10**400,
+        "logprobs.sum": -(10**400),
+        "gen_ai.response.finish_reasons": "stop",
+        "gen_ai.response.model": 5,
+        "gen_ai.usage.input_tokens": "many",
+    }
+    (row,) = shown(span("a", attributes=wrong))["spans"]
+    assert row["attributes"] == {"logprobs.new": "kept"}
+
+
+def test_the_least_certain_traces_come_first() -> None:
     def one(number: int, **attributes: Any) -> SpanData:
         named = {f"logprobs.{key.replace('__', '.')}": value for key, value in attributes.items()}
         return SpanData(f"{number:032x}", "a", None, str(number), number, number + 1, named)

@@ -6,7 +6,6 @@ arrays; `starts` has the indexes where they do.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
@@ -14,10 +13,11 @@ from typing import Any
 from langchain_logprobs._version import __version__
 from langchain_logprobs.confidence.alignment.token_bytes import reasoning_end
 from langchain_logprobs.telemetry import names
-from langchain_logprobs.view.answer import Answer, number, string
+from langchain_logprobs.view.answer import Answer, is_number, number, string
 from langchain_logprobs.view.events import Chunks, choices_of, chunks_of, stretches_of
 from langchain_logprobs.view.messages import Message, read_messages
 from langchain_logprobs.view.model import Node, SpanData, Trace
+from langchain_logprobs.view.sources.restored import documented_type
 from langchain_logprobs.view.values import first_indexes, places, position_of
 
 Data = dict[str, Any]
@@ -143,16 +143,30 @@ def _spans(trace: Trace) -> Iterator[Data]:
 
 
 def _scalars(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the numbers and words that are ours, and those of the conventions that the page shows."""
+    """Yield the numbers and words that are ours, and those of the conventions that the page shows.
+
+    One of another type than it should have, which only a broken or hostile file holds, is left out.
+    """
     for name in sorted(attributes):
         value = attributes[name]
-        if name not in _GENAI and (not name.startswith(_OURS) or name in _LONG):
+        if name in _GENAI:
+            kind = documented_type(name) or "string"
+        elif name.startswith(_OURS) and name not in _LONG:
+            kind = documented_type(name) or "any"
+        else:
             continue
-        if isinstance(value, list | tuple):
-            if name in _GENAI:
-                yield name, list(value)
-        elif isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
+        if kind == "string[]" and name in _GENAI and isinstance(value, list | tuple):
+            yield name, [str(item) for item in value]
+        elif _fits(kind, value):
             yield name, value
+
+
+def _fits(kind: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return kind in ("boolean", "any")
+    if isinstance(value, int | float):
+        return kind in ("int", "double", "any") and is_number(value)
+    return isinstance(value, str) and kind in ("string", "any")
 
 
 def _call(answer: Answer, span: SpanData) -> Data:

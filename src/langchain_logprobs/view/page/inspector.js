@@ -18,7 +18,7 @@ class Inspector {
     const probability = heat.probability(position);
     const parts = [
       el("h2", { class: "token" }, el("bdi", {}, quoted(call.tokens[position])), " ", chip(probability)),
-      el("p", { class: "dim number" }, `token ${count(heat.index(position))} of ${count(heat.size)}` + this.#arrival(call, position)),
+      el("p", { class: "dim number" }, `token ${count(position + 1)} of ${count(heat.size)}, index ${heat.index(position)}` + this.#arrival(call, position)),
       ...this.#candidates(heat, position, probability),
     ];
     const field = heat.field(position);

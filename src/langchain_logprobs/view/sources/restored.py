@@ -33,6 +33,15 @@ _GENAI_TYPES = {
 _TYPES = {item.name: item.type for item in names.DOCUMENTED if item.group != "metric"} | _GENAI_TYPES
 
 
+def documented_type(name: str) -> str | None:
+    """Return the type of an attribute of ours, or of one of the conventions that is not a string; None where unknown.
+
+    >>> documented_type("logprobs.values")
+    'double[]'
+    """
+    return _TYPES.get(name)
+
+
 def restored(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Return attributes with the documented ones of their documented type.
 
