@@ -199,7 +199,7 @@ def test_files_that_cannot_be_shown(tmp_path: Path, capsys: pytest.CaptureFixtur
     "arguments, said",
     [
         ([], "COMMAND"),
-        (["view"], "FILE"),
+        (["view"], "SOURCE"),
         (["view", "f", "--width", "0"], "0 is not at least 1"),
         (["view", "f", "--tokens", "many"], "'many' is not a whole number"),
         (["draw"], "draw"),
@@ -245,7 +245,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(trace_file: Path, monkeypatch
     def broken(*_: Any, **__: Any) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr("langchain_logprobs.cli.view._spans", broken)
+    monkeypatch.setattr("langchain_logprobs.cli.view.spans_of", broken)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert cli.main(["view", str(trace_file)]) == 0
 

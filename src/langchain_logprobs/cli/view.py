@@ -1,4 +1,4 @@
-"""`langchain-logprobs view`: the traces of a file, drawn in the terminal."""
+"""`langchain-logprobs view`: the traces of a source, drawn in the terminal."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import sys
 from typing import Any
 
 from langchain_logprobs.cli.problems import CannotShowError
-from langchain_logprobs.view.model import SpanData
-from langchain_logprobs.view.sources.otlp_json import TraceFileError, read_spans
+from langchain_logprobs.cli.traces import SOURCE_HELP, spans_of
 
 _NO_RICH = (
     "langchain-logprobs view needs the package rich, which this Python does not have.\n"
@@ -21,10 +20,10 @@ def add_to(commands: Any) -> None:
     """Add the command's words to the parser's commands."""
     view = commands.add_parser(
         "view",
-        help="draw the traces of a file in the terminal",
-        description="Draw the traces of a file of OTLP JSON lines as trees, the answers shaded by token probability.",
+        help="draw the traces of a file or a backend in the terminal",
+        description="Draw traces as trees, the answers shaded by token probability.",
     )
-    view.add_argument("file", metavar="FILE", help="a file of OTLP JSON lines; - for standard input")
+    view.add_argument("file", metavar="SOURCE", help=SOURCE_HELP)
     view.add_argument("--trace", metavar="ID", help="only the trace with this id, or with an id that starts so")
     view.add_argument("--no-color", action="store_true", help="no colours (as with the variable NO_COLOR)")
     view.add_argument("--light", action="store_true", help="colours for a light screen")
@@ -53,35 +52,11 @@ def run(options: argparse.Namespace) -> None:
         # Not every terminal can encode every token; a question mark is better than no trace.
         sys.stdout.reconfigure(errors="replace")
     print_traces(
-        _spans(options.file, options.trace),
+        spans_of(options.file, options.trace),
         Console(width=options.width, no_color=options.no_color or None),
         max_tokens=MAX_TOKENS if options.tokens is None else options.tokens,
         theme="light" if options.light else None,
     )
-
-
-def _spans(file: str, trace: str | None) -> list[SpanData]:
-    try:
-        spans = read_spans("/dev/stdin" if file == "-" else file)
-    except TraceFileError as error:
-        raise CannotShowError(str(error)) from error
-    except OSError as error:
-        raise CannotShowError(
-            f"cannot read {file}: {error.strerror}.\n"
-            "It takes a file of OTLP JSON lines, such as traces/demo.jsonl, which `make demo` writes."
-        ) from error
-    if not spans:
-        raise CannotShowError(
-            f"{file} holds no spans.\n"
-            "Was the tracer provider shut down (or flushed) before the program that wrote it ended?"
-        )
-    if trace is None:
-        return spans
-    chosen = [span for span in spans if span.trace_id.startswith(trace.lower())]
-    if not chosen:
-        ids = "\n".join(f"  {trace_id}" for trace_id in dict.fromkeys(span.trace_id for span in spans))
-        raise CannotShowError(f"{file} holds no trace with an id that starts with {trace!r}. It holds:\n{ids}")
-    return chosen
 
 
 def _positive(word: str) -> int:

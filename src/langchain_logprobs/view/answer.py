@@ -32,12 +32,16 @@ class Token:
         probability: Its probability, of several tokens the lowest; None where the provider gave none (*censored*).
         alternatives: What else the model could have said here and how probable that was, best first; empty where
             that is not known.
+        logprob: Its logprob as it was recorded, in nats; None for a censored one.
+        size: How many tokens of the span's arrays it stands for.
     """
 
     index: int
     text: str | None
     probability: float | None
     alternatives: tuple[tuple[str, float], ...] = ()
+    logprob: float | None = None
+    size: int = 1
 
     @property
     def off_top1(self) -> bool:
@@ -151,7 +155,7 @@ def read_answer(
 def number(attributes: Mapping[str, Any], name: str) -> float | None:
     """Return an attribute that is a finite number, else None."""
     value = attributes.get(name)
-    return value if _is_number(value) else None
+    return value if is_number(value) else None
 
 
 def string(attributes: Mapping[str, Any], name: str) -> str | None:
@@ -160,8 +164,11 @@ def string(attributes: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number that fits into a span."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def _array(attributes: Mapping[str, Any], name: str) -> Sequence[Any]:
@@ -173,10 +180,10 @@ def _tokens(attributes: Mapping[str, Any], stretches: Sequence[Mapping[str, Any]
     values = _array(attributes, names.VALUES)
     texts: Sequence[Any] = _array(attributes, names.TOKENS) or [None] * len(values)
     censored = {position for position in _array(attributes, names.CENSORED_POSITIONS) if isinstance(position, int)}
-    tokens = [
-        Token(index, text if isinstance(text, str) else None, None if index in censored else _probability(value))
-        for index, (text, value) in enumerate(zip(texts, values, strict=False))
-    ]
+    tokens = []
+    for index, (text, value) in enumerate(zip(texts, values, strict=False)):
+        logprob = float(value) if index not in censored and is_number(value) else None
+        tokens.append(Token(index, text if isinstance(text, str) else None, _probability(logprob), logprob=logprob))
     for index, alternatives in _alternatives(attributes, stretches, tokens).items():
         others = sorted((item for item in alternatives if item[0] != tokens[index].text), key=lambda item: -item[1])
         tokens[index] = replace(tokens[index], alternatives=tuple(others))
@@ -184,7 +191,7 @@ def _tokens(attributes: Mapping[str, Any], stretches: Sequence[Mapping[str, Any]
 
 
 def _probability(logprob: object) -> float | None:
-    return math.exp(min(0.0, float(logprob))) if isinstance(logprob, int | float) and _is_number(logprob) else None
+    return math.exp(min(0.0, float(logprob))) if isinstance(logprob, int | float) and is_number(logprob) else None
 
 
 def _alternatives(
@@ -192,7 +199,7 @@ def _alternatives(
 ) -> dict[int, list[tuple[str, float]]]:
     """Return the alternatives of each token that has some: from the span's arrays, else from the events."""
     found: dict[int, list[tuple[str, float]]] = {}
-    positions = _array(attributes, names.ALTERNATIVE_POSITIONS)
+    positions, attributes = _unpacked_alternatives(attributes)
     for position, alternative in zip(positions, _paired(attributes), strict=False):
         if isinstance(position, int) and 0 <= position < len(tokens) and alternative:
             found.setdefault(position, []).append(alternative)
@@ -205,6 +212,30 @@ def _alternatives(
             listed = [alternative for alternative in _paired(stretch) if alternative]
             found.setdefault(weakest.index, listed)
     return found
+
+
+def _unpacked_alternatives(attributes: Mapping[str, Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """Return the positions, and the attributes with the arrays beside them as arrays.
+
+    Many alternatives are written as strings of JSON, each an array by itself, because that is much cheaper to export.
+    Positions, which are numbers, tell the two forms apart.
+    """
+    positions = _array(attributes, names.ALTERNATIVE_POSITIONS)
+    if not any(isinstance(item, str) for item in positions):
+        return positions, attributes
+    joined = {
+        name: [item for text in _array(attributes, name) for item in _json_array(text)]
+        for name in (names.ALTERNATIVE_POSITIONS, names.ALTERNATIVE_TOKENS, names.ALTERNATIVE_VALUES)
+    }
+    return joined[names.ALTERNATIVE_POSITIONS], joined
+
+
+def _json_array(text: object) -> list[Any]:
+    try:
+        array = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return []
+    return array if isinstance(array, list) else []
 
 
 def _paired(attributes: Mapping[str, Any]) -> Iterator[tuple[str, float] | None]:
@@ -224,7 +255,7 @@ def _join_split_characters(tokens: Sequence[Token]) -> Iterator[Token]:
             yield pieces[0] if text is None else replace(pieces[0], text=text)
         else:
             weakest = min(pieces, key=lambda token: -1.0 if token.probability is None else token.probability)
-            yield replace(weakest, text=text)
+            yield replace(weakest, text=text, size=size)
         at += size
 
 
@@ -250,26 +281,31 @@ def _split_character(tokens: Sequence[Token]) -> tuple[int, str | None]:
 def _fields(attributes: Mapping[str, Any], tokens: Sequence[Token]) -> Iterator[Field]:
     paths, confidences = _array(attributes, names.FIELD_PATHS), _array(attributes, names.FIELD_CONFIDENCES)
     nothing = [None] * len(paths)
+    indexes: Sequence[Any] = _array(attributes, names.FIELD_MIN_INDEXES) or nothing
     lowest: Sequence[Any] = _array(attributes, names.FIELD_MIN_PROBABILITIES) or nothing
     seconds: Sequence[Any] = _array(attributes, names.FIELD_RUNNERS_UP) or nothing
     second_values: Sequence[Any] = _array(attributes, names.FIELD_RUNNER_UP_PROBABILITIES) or nothing
     containers = {path.rpartition("/")[0] for path in paths if isinstance(path, str)}
     after = 0
-    for path, confidence, low, second, value in zip(paths, confidences, lowest, seconds, second_values, strict=False):
-        if not isinstance(path, str) or not _is_number(confidence):
+    for path, confidence, low, index, second, value in zip(
+        paths, confidences, lowest, indexes, seconds, second_values, strict=False
+    ):
+        if not isinstance(path, str) or not is_number(confidence):
             continue
-        min_probability = low if _is_number(low) else None
+        min_probability = low if is_number(low) else None
         weakest = None
-        if min_probability is not None and path not in containers:
+        if isinstance(index, int):
+            weakest = tokens[index] if 0 <= index < len(tokens) else None
+        elif min_probability is not None and path not in containers:
             weakest = _first_with(min_probability, tokens[after:])
             # Values stand in the order of the text, so the next one's weakest token is not before this one's.
             after = weakest.index if weakest else after
-        runner_up = (second, value) if second and isinstance(second, str) and _is_number(value) else None
+        runner_up = (second, value) if second and isinstance(second, str) and is_number(value) else None
         yield Field(path, confidence, min_probability, weakest, runner_up)
 
 
 def _first_with(probability: float, tokens: Sequence[Token]) -> Token | None:
-    """Return the token with this probability: the span does not say which one it is, but the number does."""
+    """Return the token with this probability: an older span does not say which one it is, but the number does."""
     for token in tokens:
         if token.probability is not None and math.isclose(token.probability, probability, rel_tol=1e-9):
             return token
