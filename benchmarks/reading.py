@@ -145,9 +145,9 @@ def run(before: Path | None, *, quick: bool) -> dict[str, dict[str, dict[str, fl
     """Return the results of each checkout by its name."""
     checkouts = {"after": HERE.parent} if before is None else {"before": before.resolve(), "after": HERE.parent}
     results: dict[str, dict[str, dict[str, float]]] = {}
-    for _ in range(1 if quick else 5):
+    for _ in range(1 if quick else 4):
         for name, checkout in checkouts.items():
-            command = [sys.executable, __file__, "--work", "6" if quick else "12"]
+            command = [sys.executable, __file__, "--work", "4" if quick else "8"]
             environment = {**os.environ, "PYTHONPATH": str(checkout / "src")}
             found = json.loads(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
             for shape, stages in found.items():

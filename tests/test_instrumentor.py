@@ -107,13 +107,13 @@ def test_the_process_own_provider_named_or_not_is_the_same(
 
 @pytest.mark.parametrize("wrong", [{"spans": "llm"}, "llm", 5, TracerProvider(), LogprobsCallbackHandler, Settings])
 def test_settings_of_another_kind_are_refused(wrong: Any) -> None:
-    with pytest.raises(ValueError, match=r"is not a langchain_logprobs\.Settings"):
+    with pytest.raises(TypeError, match=r"is not a langchain_logprobs\.Settings"):
         LogprobsInstrumentor().instrument(wrong)
     assert LogprobsInstrumentor().handler is None
 
 
 @pytest.mark.parametrize("call", ["invoke", "stream", "batch", "ainvoke", "astream"])
-@pytest.mark.parametrize("key", [context._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation"])
+@pytest.mark.parametrize("key", [context._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation"], ids=["new", "old"])
 def test_suppressed_calls_are_not_traced(instrumented, call: str, key: str) -> None:
     def run() -> None:
         model = ScriptedModel()

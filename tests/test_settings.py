@@ -164,7 +164,7 @@ def test_messages_are_refused_where_no_text_may_go_out() -> None:
 
 
 def test_the_handler_takes_settings_only() -> None:
-    with pytest.raises(ValueError, match="settings="):
+    with pytest.raises(TypeError, match="settings="):
         LogprobsCallbackHandler({"events": "log"})  # type: ignore[arg-type]
 
 

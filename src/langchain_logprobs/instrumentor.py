@@ -209,13 +209,15 @@ class LogprobsInstrumentor:
             **kwargs: Ignored: what else `opentelemetry-instrument` hands to every instrumentor.
 
         Raises:
-            ValueError: `settings` is something else than Settings.
+            TypeError: `settings` is something else than Settings.
         """
         if settings is not None:
             from langchain_logprobs.settings import Settings
 
             if not isinstance(settings, Settings):
-                raise ValueError(f"settings={settings!r:.200} is not a langchain_logprobs.Settings.")
+                raise TypeError(
+                    f"settings={settings!r:.200} is not a langchain_logprobs.Settings, such as Settings(spans='llm')."
+                )
         choice = _Choice(settings, tracer_provider, meter_provider, logger_provider)
         with _current.lock:
             if _current.choice is None:

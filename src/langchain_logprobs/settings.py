@@ -162,10 +162,10 @@ class Settings:
     """Record the alternatives of the most contested tokens as far as `detail_bytes` reaches, of all tokens, or none."""
     low_probability: Annotated[float, Field(ge=1e-9, le=1.0)] = LOW_PROBABILITY
     """A token under this probability is low. Not calibrated for any model."""
-    high_confidence: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8
+    high_confidence: Annotated[float, Field(ge=0.0, le=1.0)] = 0.85
     """The score from which a level is `high`: of prose exp(mean logprob), of a structured answer or a tool call the
     confidence of its least certain value. What this finds on labelled answers is in docs/confidence.md."""
-    medium_confidence: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    medium_confidence: Annotated[float, Field(ge=0.0, le=1.0)] = 0.65
     """The score from which a level is `medium`; below it, it is `low`."""
     censored_floor: Annotated[float, Field(ge=-9998.0, le=0.0)] = -100.0
     """What stands in `logprobs.values` for a token without an honest logprob (nats)."""
@@ -175,7 +175,7 @@ class Settings:
     """`logprobs.low_confidence` events on a span: the worst stretches."""
     max_fields: Annotated[int, Field(ge=0, le=10_000)] = 64
     """JSON fields in `logprobs.fields.*`: the least certain ones."""
-    detail_bytes: Annotated[int, Field(ge=0, le=4_000_000)] = 45_500
+    detail_bytes: Annotated[int, Field(ge=0, le=4_000_000)] = 45_400
     """Up to this size (bytes of OTLP) a span gets what explains or repeats its arrays: more than 8 stretches and
     chunk events, the alternatives of low tokens, each chunk's own tokens."""
     span_bytes: Annotated[int, Field(ge=4_096, le=4_000_000)] = 262_144

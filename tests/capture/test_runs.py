@@ -151,7 +151,11 @@ def start(traced: Traced, run_id: UUID, parent: UUID | None = None) -> None:
 
 def result(*entries: dict[str, Any]) -> LLMResult:
     info = {"logprobs": {"content": list(entries)}}
-    return LLMResult(generations=[[ChatGeneration(message=AIMessage("x"), generation_info=info)]])
+    return LLMResult(
+        generations=[
+            [ChatGeneration(message=AIMessage("".join(item["token"] for item in entries)), generation_info=info)]
+        ]
+    )
 
 
 def test_an_end_and_then_an_error_is_one_end() -> None:
@@ -198,7 +202,7 @@ def test_a_uuid_that_is_rebuilt_for_each_call_is_not_taken_for_an_abandoned_run(
     for index in range(6):
         time.sleep(0.3)
         item = ENTRIES[index % 5]
-        traced.handler.on_llm_new_token("x", run_id=UUID(int=number), logprobs={"content": [item]})
+        traced.handler.on_llm_new_token(item["token"], run_id=UUID(int=number), logprobs={"content": [item]})
     traced.handler.on_llm_end(LLMResult(generations=[]), run_id=UUID(int=number))
     assert traced.call.attributes["logprobs.status"] == "recorded"
     assert len(traced.call.attributes["logprobs.tokens"]) == 6

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import pickle
 from collections.abc import Sequence
 
 import pytest
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 
 from langchain_logprobs import Alternative, Measures, TokenLogprob, measure
 from langchain_logprobs.formats.read import Reading, read_container
-from langchain_logprobs.formats.tokens import Tokens, usable_logprob
 from tests.token_lists import VECTOR_C
 
 # fmt: off
@@ -152,8 +150,17 @@ def test_any_input_gives_finite_numbers_and_order_of_alternatives_changes_nothin
     assert measure(shuffled) == measures
 
 
+def is_honest(logprob: float | None) -> bool:
+    return (
+        logprob is not None
+        and math.isfinite(logprob)
+        and -9998.0 < logprob <= 1e-4
+        and logprob not in (-100.0, -1000.0)
+    )
+
+
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.floats(min_value=-9997.0, max_value=0.0), min_size=1, max_size=30))
+@given(st.lists(st.floats(min_value=-9997.0, max_value=0.0).filter(is_honest), min_size=1, max_size=30))
 def test_the_measures_agree_with_each_other(logprobs) -> None:
     measures = measure([TokenLogprob("t", logprob) for logprob in logprobs])
     assert measures.min_logprob == min(logprobs)
@@ -161,13 +168,8 @@ def test_the_measures_agree_with_each_other(logprobs) -> None:
     assert measures.low_count == sum(logprob < math.log(0.2) for logprob in logprobs)
 
 
-@pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf, -9998.0, -9999.0, 0.001])
-def test_what_is_no_honest_logprob(value: float | None) -> None:
-    assert usable_logprob(value) is None
-
-
 def plain(rows: list[list[object]]) -> Sequence[TokenLogprob]:
-    """The same tokens as a provider sends them, which are measured column by column."""
+    """The same tokens as a provider sends them."""
     entries = [
         {
             "token": token,
@@ -186,54 +188,112 @@ def plain(rows: list[list[object]]) -> Sequence[TokenLogprob]:
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_columns_and_tokens_measure_the_same(name: str) -> None:
+def test_what_a_provider_sent_and_a_list_made_by_hand_measure_the_same(name: str) -> None:
     rows, _ = GOLDEN[name]
-    columns = plain(rows)
-    assert isinstance(columns, Tokens)
-    assert measure(columns) == measure(list(columns))
+    assert measure(plain(rows)) == measure(vector(rows))
+    assert measure(list(plain(rows))) == measure(vector(rows))
 
 
-rows = st.lists(
-    st.tuples(
-        st.sampled_from(["a", "b", "", "\ufffd", "c d"]),
-        st.floats(min_value=-9000.0, max_value=0.0),
-        st.lists(
-            st.tuples(
-                st.sampled_from(["a", "b", "", "\ufffd"]),
-                st.floats(min_value=-9000.0, max_value=0.0) | st.sampled_from([-9999.0, -math.inf]),
-            ),
-            min_size=3,
-            max_size=3,
-        ),
-        st.booleans(),
-    ).map(lambda row: [row[0], row[1], sorted(row[2], key=lambda top: -top[1]) if row[3] else row[2]]),
-    min_size=1,
-    max_size=8,
-)
+def by_the_book(tokens: list[TokenLogprob], low_probability: float = 0.2) -> dict[str, float | None]:
+    """The measures as their definitions say, token by token, with a second code of their own."""
+    scored = [min(token.logprob, 0.0) for token in tokens if is_honest(token.logprob)]  # type: ignore[type-var]
+    masses, entropies, margins, off_top1, widths = [], [], [], [], []
+    for token in tokens:
+        tops = [math.exp(min(a.logprob, 0.0)) for a in token.alternatives if is_honest(a.logprob)]  # type: ignore[type-var]
+        logs = [min(a.logprob, 0.0) for a in token.alternatives if is_honest(a.logprob)]  # type: ignore[type-var]
+        if not logs:
+            continue
+        widths.append(len(token.alternatives))
+        if len(token.alternatives) > 1:
+            first, second = sorted([*tops, 0.0], reverse=True)[:2]
+            margins.append(first - second)
+        off_top1.append(not is_honest(token.logprob) or min(token.logprob, 0.0) < max(logs))  # type: ignore[type-var]
+        namesakes = [a for a in token.alternatives if a.token == token.token]
+        if not token.token or "\ufffd" in token.token:
+            namesakes = [a for a in namesakes if None in (a.bytes, token.bytes) or a.bytes == token.bytes]
+        if not namesakes and is_honest(token.logprob):
+            logs.append(min(token.logprob, 0.0))  # type: ignore[type-var]
+        masses.append(min(1.0, math.fsum(map(math.exp, logs))))
+        entropies.append(-math.fsum(math.exp(each) * each for each in logs))
+
+    def mean(values: Sequence[float]) -> float | None:
+        return math.fsum(values) / len(values) if values else None
+
+    lowest = min(scored, default=None)
+    return {
+        "token_count": len(tokens),
+        "scored_count": len(scored),
+        "censored_count": len(tokens) - len(scored),
+        "sum_logprob": math.fsum(scored) if scored else None,
+        "mean_logprob": mean(scored),
+        "min_logprob": lowest,
+        "min_index": None
+        if lowest is None
+        else next(i for i, t in enumerate(tokens) if is_honest(t.logprob) and min(t.logprob, 0.0) == lowest),  # type: ignore[type-var]
+        "low_count": sum(each < math.log(low_probability) for each in scored),
+        "entropy_mean": mean(entropies),
+        "entropy_max": max(entropies, default=None),
+        "covered_mass_mean": mean(masses),
+        "top_k": max(widths, default=None),
+        "margin_mean": mean(margins),
+        "off_top1_ratio": mean(off_top1),
+    }
 
 
 @settings(max_examples=500, deadline=None)
-@given(rows)
-def test_any_columns_and_tokens_measure_the_same(rows: list[list[object]]) -> None:
-    columns = plain(rows)
-    assert isinstance(columns, Tokens)
-    assert measure(columns) == measure(list(columns))
+@given(
+    st.lists(any_token, max_size=12)
+    | st.lists(
+        any_token.map(
+            lambda token: token._replace(alternatives=(*token.alternatives, *[Alternative("z", -3.0)] * 6)[:6])
+        ),
+        max_size=12,
+    )
+)
+def test_any_tokens_measure_as_the_definitions_say(tokens: list[TokenLogprob]) -> None:
+    measures = measure(tokens)
+    for name, value in by_the_book(tokens).items():
+        if value is None:
+            assert getattr(measures, name) is None, name
+        else:
+            assert getattr(measures, name) == pytest.approx(value, rel=1e-12, abs=1e-12), name
 
 
-def test_columns_are_sequences_of_what_they_stand_for() -> None:
-    rows, _ = GOLDEN["A"]
-    columns = plain(rows)
-    tokens = list(columns)
-    assert columns == tokens
-    assert columns[1:3] == tokens[1:3]
-    assert columns[-1] == tokens[-1] == TokenLogprob(".", -1.6, b".", tokens[-1].alternatives)
-    assert pickle.loads(pickle.dumps(columns)) == tokens
-    assert repr(columns) == repr(tokens)
-    alternatives = columns[0].alternatives
-    assert alternatives == tuple(alternatives)
-    assert alternatives[0] == alternatives[:1][0] == Alternative("Paris", -0.05, b"Paris")
-    assert hash(alternatives) == hash(tuple(alternatives))
-    assert pickle.loads(pickle.dumps(alternatives)) == alternatives
-    assert "Lyon" in repr(alternatives)
-    with pytest.raises(IndexError):
-        columns[5]
+# fmt: off
+SHAPES = {
+    "ragged": [["a", -0.1, [["a", -0.1], ["b", -3.0]]], ["b", -0.5, []], ["c", -2.0, [["d", -0.2]]]],
+    "the best one is last": [["a", -1.5, [["a", -1.5], ["b", -0.5]]], ["b", -0.1, [["a", -3.0], ["b", -0.1]]]],
+    "a position without a usable one":
+        [["a", -0.1, [["a", -9999.0], ["b", None]]], ["b", -0.1, [["b", -0.1], ["c", -4.0]]]],
+    "nothing usable": [["a", -0.1, [["a", -9999.0]]], ["b", None, [["b", math.inf]]]],
+    "the token is censored": [["a", -9999.0, [["b", -0.1], ["a", -9999.0]]], ["b", None, [["b", -0.1], ["c", -4.0]]]],
+    "rounding noise": [["a", 5e-5, [["a", 5e-5], ["b", -12.0]]], ["b", 1e-4, [["b", 1e-4], ["c", 2e-5]]]],
+    "the token is not among them": [["a", -5.0, [["b", -0.1], ["c", -4.0]]], ["", -0.2, [["b", -0.3], ["", -0.2]]]],
+    "one alternative": [["a", -0.5, [["a", -0.5]]], ["b", -0.2, [["c", -0.1]]]],
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_shape_measures_as_the_definitions_say(name: str) -> None:
+    tokens = vector(SHAPES[name])
+    expected = by_the_book(tokens)
+    assert {key: getattr(measure(tokens), key) for key in expected} == {
+        key: value if value is None else pytest.approx(value, rel=1e-12, abs=1e-15) for key, value in expected.items()
+    }
+
+
+def test_parts_of_characters_that_share_a_spelling_are_told_apart_by_their_bytes() -> None:
+    others = (Alternative("\ufffd", -0.25, b"\xf0"), Alternative("x", -3.0, b"x"))
+    same = measure([TokenLogprob("\ufffd", -0.25, b"\xf0", others)])
+    another = measure([TokenLogprob("\ufffd", -2.0, b"\xe2", others)])
+    unknown = measure([TokenLogprob("\ufffd", -0.25, None, others)])
+    assert same.covered_mass_mean == unknown.covered_mass_mean == math.exp(-0.25) + math.exp(-3.0)
+    assert another.covered_mass_mean == pytest.approx(math.exp(-0.25) + math.exp(-3.0) + math.exp(-2.0))
+
+
+def test_one_wide_position_costs_no_more_than_its_size() -> None:
+    wide = TokenLogprob("a", -0.1, None, tuple(Alternative(str(index), -20.0) for index in range(20_000)))
+    narrow = TokenLogprob("b", -0.1, None, (Alternative("b", -0.1),))
+    measures = measure([wide, *[narrow] * 2_000])
+    assert (measures.top_k, measures.token_count) == (20_000, 2_001)

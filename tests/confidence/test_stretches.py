@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from langchain_logprobs.confidence.alignment.align import align
 from langchain_logprobs.confidence.stretches import FLARE, Stretch, low_confidence_stretches, worst_stretches
-from langchain_logprobs.formats.tokens import TokenLogprob
+from langchain_logprobs.formats.tokens import TokenLogprob, Tokens
 from tests.token_lists import VECTOR_C, tokens_of
 
 VECTOR_A = [["Paris", -0.05], [" is", -0.9], [" the", -0.3], [" capital", -0.01], [".", -1.6]]
@@ -171,6 +171,11 @@ class TestNumbers:
         [stretch] = low_confidence_stretches(tokens_of(["a", -2.0], [" b", -9999.0]))
         assert (stretch.min_index, stretch.min_probability, stretch.severity) == (0, math.exp(-2), "very_low")
         assert stretch.mean_logprob == -2.0
+
+    def test_what_was_read_and_a_list_made_by_hand_give_the_same(self) -> None:
+        tokens = tokens_of(*VECTOR_B)
+        assert low_confidence_stretches(Tokens.of(tokens)) == low_confidence_stretches(tokens)
+        assert low_confidence_stretches(tuple(tokens), **FLARE) == low_confidence_stretches(tokens, **FLARE)
 
     def test_alignment_failed(self) -> None:
         [stretch] = low_confidence_stretches(marked("a", "* b"), "other")

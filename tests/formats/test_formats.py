@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from langchain_logprobs.capture.received import collect
-from langchain_logprobs.formats.entries import read_entries, read_plain
+from langchain_logprobs.confidence.measures import measure
+from langchain_logprobs.formats.entries import read_all, read_entries, read_plain
 from langchain_logprobs.formats.read import (
     FORMATS,
     Reading,
@@ -414,6 +416,148 @@ ROWS = [
         tops={0: [("a", -0.5), ("b", -1.5)]},
     ),
     Row("bedrock, the first prompt position", [None, {"6": -0.5}], "bedrock", [("token_id:6", -0.5)], malformed=1),
+    # The servers' own shapes, which own classes hand on
+    Row(
+        "openai completions, the last chunk of a stream",
+        {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []},
+        None,
+        [],
+    ),
+    Row("openai completions, nothing at all", {"tokens": None, "token_logprobs": None, "top_logprobs": None}, None, []),
+    Row("together, a list of one", [-0.25], "together.stream", [(" hi", -0.25)], text=" hi"),
+    Row(
+        "sglang",
+        {
+            "id": "5f0c",
+            "finish_reason": {"type": "stop"},
+            "prompt_tokens": 4,
+            "output_token_logprobs": [[-0.25, 9906, "Hello"], [-1.5, 0, None], [None, 2, "!"]],
+            "output_top_logprobs": [[[-0.25, 9906, "Hello"], [-3.0, 13347, None]], None, [[-0.5, 30, "?"]]],
+        },
+        "sglang",
+        [("Hello", -0.25), ("token_id:0", -1.5), ("!", None)],
+        tops={0: [("Hello", -0.25), ("token_id:13347", -3.0)], 2: [("?", -0.5)]},
+    ),
+    Row("sglang, a chunk without texts", [[-0.25, 9906, None]], "sglang", [(" hi", -0.25)], text=" hi"),
+    Row("sglang, triples alone", [(-0.25, 9906, "Hello"), (-1, 0, "!")], "sglang", [("Hello", -0.25), ("!", -1.0)]),
+    Row("sglang, none", {"output_token_logprobs": None, "e2e_latency": 0.5}, None, []),
+    Row("sglang, no list", {"output_token_logprobs": "x"}, None, [], malformed=1),
+    Row(
+        "sglang, wrong triples",
+        {
+            "output_token_logprobs": [[-0.5, 1, "a"], [-0.5, "1", "b"], [True, 1, "c"], [-0.5, 1], None, 5],
+            "output_top_logprobs": [[[-0.5, 1, "a"], "x", [1]]],
+        },
+        "sglang",
+        [("a", -0.5)],
+        tops={0: [("a", -0.5)]},
+        malformed=7,
+    ),
+    Row(
+        "sglang, alternatives that are no list",
+        {"output_token_logprobs": [[-0.5, 1, "a"]], "output_top_logprobs": [3]},
+        "sglang",
+        [("a", -0.5)],
+        malformed=1,
+    ),
+    Row(
+        "tgi",
+        {
+            "finish_reason": "length",
+            "generated_tokens": 2,
+            "prefill": [{"id": 1, "text": "Say", "logprob": None}],
+            "tokens": [
+                {"id": 9906, "text": " Hello", "logprob": -0.25, "special": False},
+                {"id": 2, "text": "</s>", "logprob": 0, "special": True},
+            ],
+            "top_tokens": [
+                [{"id": 9906, "text": " Hello", "logprob": -0.25}, {"id": 3, "text": " Hi", "logprob": -2.5}]
+            ],
+        },
+        "tgi",
+        [(" Hello", -0.25), ("</s>", 0.0)],
+        tops={0: [(" Hello", -0.25), (" Hi", -2.5)]},
+    ),
+    Row("tgi, the entries alone", [{"id": 1, "text": "a", "logprob": -0.5}], "tgi", [("a", -0.5)]),
+    Row(
+        "tgi, wrong entries",
+        {"tokens": [{"text": "a", "logprob": -0.5}, {"text": 3, "logprob": -0.5}, None], "top_tokens": "x"},
+        "tgi",
+        [("a", -0.5)],
+        malformed=2,
+    ),
+    Row(
+        "llama.cpp's own completions",
+        {
+            "completion_probabilities": [
+                {
+                    "id": 9906,
+                    "token": "Hello",
+                    "bytes": [72, 101, 108, 108, 111],
+                    "logprob": -0.25,
+                    "top_logprobs": [{"id": 9906, "token": "Hello", "bytes": [72], "logprob": -0.25}],
+                },
+                {"id": 2, "token": "!", "bytes": [33], "prob": 0.5, "top_probs": [{"token": "!", "prob": 0.5}]},
+            ]
+        },
+        "llama_cpp",
+        [("Hello", -0.25), ("!", math.log(0.5))],
+        bytes=[b"Hello", b"!"],
+        tops={0: [("Hello", -0.25)], 1: [("!", math.log(0.5))]},
+    ),
+    Row(
+        "llama.cpp's own completions, before 2025",
+        {
+            "completion_probabilities": [
+                {
+                    "content": " hi",
+                    "probs": [
+                        {"tok_str": " Hi", "prob": 0.5},
+                        {"tok_str": " hi", "prob": 0.25},
+                        {"tok_str": "x", "prob": 0},
+                    ],
+                },
+                {"content": "!", "probs": [{"tok_str": "?", "prob": 1.0}]},
+            ]
+        },
+        "llama_cpp",
+        [(" hi", math.log(0.25)), ("!", None)],
+        tops={0: [(" Hi", math.log(0.5)), (" hi", math.log(0.25)), ("x", -math.inf)], 1: [("?", 0.0)]},
+    ),
+    Row("llama.cpp, the old entries alone", [{"content": "a", "probs": []}], "llama_cpp", [("a", None)]),
+    Row("llama.cpp, none", {"completion_probabilities": None}, None, []),
+    Row("llama.cpp, no list", {"completion_probabilities": 3}, None, [], malformed=1),
+    Row("llama.cpp, wrong entries", {"completion_probabilities": [3, {}, {"content": "a"}]}, None, [], malformed=3),
+    Row(
+        "gemini's own answer",
+        {
+            "chosenCandidates": [
+                {"token": "Hello", "tokenId": 4521, "logProbability": -0.25},
+                {"token": "!", "tokenId": 30, "logProbability": 0},
+            ],
+            "topCandidates": [
+                {"candidates": [{"token": "Hello", "logProbability": -0.25}, {"token": "Hi", "logProbability": -2.0}]}
+            ],
+        },
+        "gemini",
+        [("Hello", -0.25), ("!", 0.0)],
+        tops={0: [("Hello", -0.25), ("Hi", -2.0)]},
+    ),
+    Row(
+        "gemini's own answer, the SDK's object",
+        SdkObject.model_validate(
+            {
+                "chosen_candidates": [{"token": "a", "token_id": 1, "log_probability": -0.5}],
+                "top_candidates": [SdkObject.model_validate({"candidates": [{"token": "b", "log_probability": -1.0}]})],
+            }
+        ),
+        "gemini",
+        [("a", -0.5)],
+        tops={0: [("b", -1.0)]},
+    ),
+    Row("gemini, none", {"chosenCandidates": None}, None, []),
+    Row("gemini, no list", {"chosenCandidates": "x", "topCandidates": 3}, None, [], malformed=1),
+    Row("numbers without tokens", [-0.25, -0.5], None, [], malformed=1),
     # Values and entries that are wrong, among right ones
     Row(
         "entries of every JSON type",
@@ -556,13 +700,13 @@ def test_the_chunks_of_a_stream_add_up() -> None:
         ("vertex", lambda entry: {"logprobs_result": [entry]}),
     ],
 )
-def test_a_plain_stream_is_kept_as_columns(source: str, wrap: Any) -> None:
-    # Reading and measuring them is several times as quick, which is why a shape must not fall out of them unnoticed.
-    containers = [wrap(HELLO), wrap({**HI, "logprob": -0.5, "top_logprobs": [HELLO]})]
+def test_a_plain_stream_is_read_at_once(source: str, wrap: Any) -> None:
+    # Which is several times as quick, so a shape must not fall out of it unnoticed. Sentinels are no reason to.
+    containers = [wrap(HELLO), wrap({**HI, "top_logprobs": [HELLO]})]
+    assert read_together(containers) is not None
     captured = collect([5, "", containers[0], 6, "", containers[1]], None)
     reading, chunks = captured.choices[0].reading, captured.choices[0].chunks
-    assert type(reading.tokens) is Tokens
-    assert pairs(reading.tokens) == [("Hello", -0.0012), ("Hi", -0.5)]
+    assert pairs(reading.tokens) == [("Hello", -0.0012), ("Hi", -9999.0)]
     assert (reading.source, chunks.times, chunks.starts, chunks.end) == (source, [5, 6], [0, 1], 2)
 
 
@@ -607,15 +751,18 @@ def test_the_entries_of_chunks() -> None:
     assert read_together([[HELLO], [HELLO, 5]]) is None
 
 
+def carefully(entries: Any) -> Tokens:
+    tokens = Tokens()
+    read_entries(entries, tokens, Reading())
+    return tokens
+
+
 @pytest.mark.parametrize("spelled", [{}, {"bytes": None}, {"bytes": []}, {"bytes": [72, 105]}], ids=str)
 def test_entries_are_plain_with_their_bytes_or_without(spelled: dict[str, Any]) -> None:
     top = {"token": "Hi", "logprob": -0.5, **spelled}
     entries = [{**top, "top_logprobs": [top, {**top, "token": "Ho"}]}]
-    tokens = read_plain(entries)
-    careful: list[TokenLogprob] = []
-    read_entries(entries, careful, Reading())
-    assert tokens == careful
-    assert careful[0].bytes == (bytes(spelled["bytes"]) if spelled.get("bytes") is not None else None)
+    assert read_plain(entries) == carefully(entries)
+    assert carefully(entries)[0].bytes == (bytes(spelled["bytes"]) if spelled.get("bytes") is not None else None)
 
 
 @pytest.mark.parametrize("spelled", [[300], ["a"], [-1], "Hi", 5, {"a": 1}, [[1]]], ids=str)
@@ -623,12 +770,141 @@ def test_bytes_that_are_none_are_no_plain_entry(spelled: Any) -> None:
     assert read_plain([{"token": "a", "logprob": -0.5, "bytes": spelled, "top_logprobs": []}]) is None
 
 
+@pytest.mark.parametrize("logprob", [-9999.0, -9998.0, -math.inf, math.inf, 0.7, 5e-5, -0.5])
+@pytest.mark.parametrize("where", ["token", "alternative", "both"])
+def test_a_dishonest_logprob_in_a_plain_answer_is_censored_where_it_stands(logprob: float, where: str) -> None:
+    own = logprob if where != "alternative" else -0.25
+    other = logprob if where != "token" else -0.25
+    tops = [{"token": "a", "logprob": -0.125}, {"token": "b", "logprob": other}]
+    entries = [{**HELLO, "top_logprobs": tops}, {"token": "x", "logprob": own, "top_logprobs": tops}, HELLO]
+    tokens = read_plain(entries)
+    assert tokens is not None
+    for column, position, raw in ((tokens, 1, own), (tokens.alternatives, 3, other)):
+        if raw in (5e-5, -0.5, -0.25):
+            assert column.censored == {}
+            assert column.logprobs[position] == min(raw, 0.0)
+        else:
+            assert math.isnan(column.logprobs[position])
+            assert column.censored.keys() == ({position} if column is tokens else {1, 3})
+    assert tokens[1] == TokenLogprob("x", own, None, (Alternative("a", -0.125), Alternative("b", other)))
+    assert tokens == carefully(entries)
+    assert (tokens.logprobs[0], tokens.logprobs[2]) == (-0.0012, -0.0012)
+
+
+@pytest.mark.parametrize("unusual", [math.nan, None, -1, False, "-1"])
+@pytest.mark.parametrize("position", [0, 2], ids=["first", "last"])
+@pytest.mark.parametrize("where", ["token", "alternative"])
+def test_a_logprob_that_is_no_number_is_no_plain_entry(unusual: Any, position: int, where: str) -> None:
+    tops = [{"token": "a", "logprob": -0.125}, {"token": "b", "logprob": -math.inf}]
+    entries: list[Any] = [{**HELLO, "top_logprobs": [dict(top) for top in tops]} for _ in range(3)]
+    changed = entries[position] if where == "token" else entries[position]["top_logprobs"][0]
+    changed["logprob"] = unusual
+    assert read_plain(entries) is None
+    reading = read({"content": entries})
+    item = reading.tokens[position] if where == "token" else reading.tokens[position].alternatives[0]
+    assert item.logprob == (-1.0 if unusual == -1 else None)
+    assert [len(each.alternatives) for each in reading.tokens] == [2, 2, 2]
+    expected = measure([TokenLogprob("Hello", -0.0012, b"Hello", (Alternative("a", -0.125), Alternative("b", None)))])
+    assert measure(reading.tokens[1:2]) == expected, "the neighbours are measured as ever"
+    assert not any(isinstance(each, float) and math.isnan(each) for each in asdict(measure(reading.tokens)).values())
+
+
 def test_the_first_problem_is_kept() -> None:
     assert read({"content": [5, {}]}).problem == "an entry of type int"
-    assert (
-        read({"b": 1, "a": 2}).problem == "a logprobs container of an unknown format: a dict with the keys ['a', 'b']"
-    )
-    assert read([3, "x"]).problem == "a logprobs container of an unknown format: a list of int"
+
+
+@pytest.mark.parametrize(
+    ("container", "described"),
+    [
+        ({"Ann": -0.5, "Bob": -1.0}, "a dict with 2 keys"),
+        ([3, "Ann"], "a list of 2 items, the first of type int"),
+        ([None], "a list of 1 items, the first of type NoneType"),
+        ("Ann", "an object of type str"),
+        (object(), "an object of type object"),
+    ],
+)
+def test_an_unknown_container_is_described_without_what_it_holds(container: Any, described: str) -> None:
+    assert read(container).problem == f"a logprobs container of an unknown format: {described}"
+
+
+class Hostile(dict):  # type: ignore[type-arg]
+    """Raises whatever it is asked."""
+
+    def _refuse(self, *args: Any) -> Any:
+        raise RuntimeError("no")
+
+    get = items = keys = values = __getitem__ = __iter__ = __len__ = __contains__ = __bool__ = __eq__ = _refuse  # type: ignore[assignment]
+
+
+class HostileList(list):  # type: ignore[type-arg]
+    """A list that cannot be gone through."""
+
+    def __iter__(self) -> Any:
+        raise MemoryError
+
+
+class HostileObject:
+    """An object whose attributes cannot be read."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise ZeroDivisionError(name)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Hostile(content=[HELLO]),
+        lambda: HostileList([HELLO]),
+        lambda: HostileObject(),
+        lambda: {"content": HostileList([HELLO])},
+        lambda: {"tokens": HostileList(["a"]), "token_logprobs": [-1.0]},
+        lambda: {"logprobs_result": HostileList([HELLO])},
+        lambda: {"output_token_logprobs": HostileList([[-1.0, 1, "a"]])},
+        lambda: {"tokens": [{"text": "a", "logprob": -1.0}], "top_tokens": [Hostile()]},
+    ],
+)
+def test_a_container_that_raises_is_a_problem_and_no_exception(make: Callable[[], Any]) -> None:
+    reading = read(make())
+    assert reading.malformed == 1
+    assert "that raises" in (reading.problem or "")
+    assert not reading.tokens
+    assert size_of(make()) in (0, 1)
+    assert read_together([make()]) is None
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Hostile(token="a"),
+        lambda: HostileObject(),
+        lambda: {"token": "a", "top_logprobs": Hostile()},
+        lambda: {"token": "a", "logprob": -1.0, "top_logprobs": [{"token": "b", "logprob": -1.0}, Hostile()]},
+    ],
+)
+def test_an_entry_that_raises_costs_no_neighbour(make: Callable[[], Any]) -> None:
+    reading = read({"content": [HELLO, make(), HELLO]})
+    assert pairs(reading.tokens) == [("Hello", -0.0012)] * 2
+    assert (reading.malformed, [len(each.alternatives) for each in reading.tokens]) == (1, [0, 0])
+    assert reading.problem is not None
+    assert reading.problem.startswith("an entry that raises ")
+
+
+def test_bytes_that_cannot_be_looked_at_are_none() -> None:
+    class Entry:
+        def __init__(self) -> None:
+            self.asked = 0
+
+        def __getitem__(self, key: str) -> Any:
+            if key == "bytes":
+                raise RuntimeError("no")
+            return {"token": "a", "logprob": -1.0, "top_logprobs": ()}[key]
+
+        def get(self, key: str) -> None:
+            return None
+
+    reading = Reading()
+    read_all([Entry()], reading)
+    assert reading.tokens == [TokenLogprob("a", -1.0)]
 
 
 def test_every_kind_of_real_number_is_read() -> None:

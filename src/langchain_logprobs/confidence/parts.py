@@ -188,6 +188,9 @@ class _Division:
                 if index not in placed and not is_special(self.tokens.texts[index]):
                     self.tool_call.add(index)
                     self.reasoning.discard(index)
+        if not self.tool_call and self.choice.text == "" and (self.reasoning or not self.choice.reasoning_text):
+            # The call is spelled in no markup that is known here, and nothing else is left that they could be.
+            self.tool_call.update(index for index in range(first, len(self.tokens)) if not self._is_mark(index))
         return reports
 
     def _is_mark(self, index: int) -> bool:

@@ -36,16 +36,17 @@ def status_of(received: Received, asked: Asked, parts: list[Parts]) -> Status:
         parts: The parts of each choice's tokens.
     """
     unreadable = _unreadable(received)
+    early = received.abandoned or received.failed
     first = received.choices[0]
     if any(choice.reading.tokens for choice in received.choices) or first.reading.reasoning:
-        reason = received.ended_early or received.lost or unreadable or _not_all(received, parts)
+        reason = early or received.lost or unreadable or _not_all(received, parts)
         return Status("recorded" if reason is None else "partial", reason, unreadable)
     if received.refused:
         return Status("missing", "the provider refuses logprobs for this model: leave the flag out", unreadable)
-    if not asked.logprobs and not unreadable and not asked.unsaid:
+    if not (asked.logprobs or unreadable or asked.unsaid or received.abandoned):
         return Status("not_requested")
-    if received.ended_early or unreadable:
-        return Status("partial", received.ended_early or unreadable, unreadable)
+    if early or unreadable:
+        return Status("partial", early or unreadable, unreadable)
     if asked.unsaid:
         return Status("missing", "the answer holds no logprobs: were they asked for, as with logprobs=True?")
     return Status("missing", why_missing(asked, received))

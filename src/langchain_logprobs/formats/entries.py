@@ -9,7 +9,7 @@ import math
 import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from langchain_logprobs.formats.tokens import Columns, Tokens
@@ -128,36 +128,45 @@ def as_mapping(value: object) -> Mapping[str, Any] | None:
     return {**fields, **extra} if isinstance(extra, dict) and extra else fields
 
 
-def read_all(entries: Sequence[Any], tokens: Tokens, into: Reading) -> None:
-    """Append entries of the form that `read_entries` says to the tokens, the quick way where they are plain."""
+def read_all(entries: Sequence[Any], into: Reading) -> None:
+    """Append entries of the form that `read_entries` says to the answer's, the quick way where they are plain."""
     plain = read_plain(entries)
-    if plain is not None:
-        tokens.extend(plain)
+    if plain is None:
+        read_entries(entries, into.tokens, into)
+    elif into.tokens:
+        into.tokens.extend(plain)
     else:
-        read_entries(entries, tokens, into)
+        into.tokens = plain
 
 
 def read_plain(entries: Sequence[Any]) -> Tokens | None:
     """Return the tokens of entries that are as OpenAI sends them, bytes or not, column by column; None if any is not.
 
-    An answer of 2,000 tokens has 12,000 small dicts, and reading them with care, one after the other, takes eight
-    times as long. Whatever is unusual (a missing key, another type) is left to `read_entries`, which reads plain
-    entries into the same tokens.
+    An answer of 2,000 tokens has 12,000 small dicts, and reading them with care, one after the other, takes five times
+    as long. Whatever is unusual (a missing key, another type, NaN) is left to `read_entries`, which reads plain entries
+    into the same tokens.
     """
+    texts: list[str] = []
+    logprobs: list[float] = []
     all_bytes: list[int] = []
     others: list[Mapping[str, Any]] = []
     widths: list[int] = []
     try:
-        own = Columns.of_entries(entries)
         for entry in entries:
+            texts.append(entry["token"])
+            logprobs.append(entry["logprob"])
             all_bytes += entry.get("bytes") or ()
             tops = entry["top_logprobs"]
             others += tops
             widths.append(len(tops))
         bytes(all_bytes)  # raises where one is no byte
-        alternatives = Columns.of_entries(others)
+        own = Columns(texts, logprobs, entries)
+        alternatives = Columns([other["token"] for other in others], [other["logprob"] for other in others], others)
     except Exception:  # an object of any class can be in the place of a dict
         return None
+    for column in (own, alternatives):
+        if any(type(raw) is not float for raw in chain(column.censored.values(), column.rounded.values())):
+            return None
     return Tokens(own, alternatives, accumulate(widths))
 
 

@@ -15,7 +15,7 @@ def read(container: Any, text: str | None, into: Reading) -> bool:
     """Append the tokens."""
     if not _is_list_of_entries(container):
         return False
-    read_all(container, into.tokens, into)
+    read_all(container, into)
     return True
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from langchain_logprobs.formats.entries import Reading, WireFormat, as_mapping, read_all
+from langchain_logprobs.formats.entries import Reading, WireFormat, as_mapping, read_all, read_entries
 
 _ANSWER_KEYS = ("content", "refusal")
 _REASONING_KEY = "reasoning_content"
@@ -29,7 +29,10 @@ def read(container: Any, text: str | None, into: Reading) -> bool:
     for key in _KEYS:
         entries = fields.get(key)
         if isinstance(entries, (list, tuple)):
-            read_all(entries, into.reasoning if key == _REASONING_KEY else into.tokens, into)
+            if key == _REASONING_KEY:
+                read_entries(entries, into.reasoning, into)
+            else:
+                read_all(entries, into)
         elif entries is not None:
             into.reject(f"{key!r} of type {type(entries).__name__}")
     return True

@@ -51,9 +51,9 @@ def read_container(container: Any, into: Reading, text: str | None = None) -> No
         text: The text of the chunk that carried the container, for formats that carry numbers alone; None where
             there was no chunk.
     """
-    if container is None or isinstance(container, bool) or (type(container) is dict and not container):
-        return
     try:
+        if container is None or isinstance(container, bool) or (type(container) is dict and not container):
+            return
         _read(container, into, text)
     except Exception as error:  # an object of any class can stand here, and whatever it is asked for can raise
         into.reject(f"a logprobs container that raises {type(error).__name__}")
@@ -75,7 +75,7 @@ def read_together(containers: Sequence[Any]) -> tuple[Reading, list[int]] | None
             return None
         if entries is not None:
             reading = Reading()
-            read_all([*chain.from_iterable(entries)], reading.tokens, reading)
+            read_all([*chain.from_iterable(entries)], reading)
             if reading.tokens:
                 reading.source = wire_format.name
             return None if reading.malformed else (reading, [*map(len, entries)])

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
-from typing import Any, Final, NamedTuple, overload
+from itertools import accumulate, chain
+from typing import Any, Final, NamedTuple, TypeVar, overload
 
 SENTINEL_LOGPROB: Final = -9998.0
 """At or below this a logprob is a placeholder: OpenAI and vLLM send -9999.0 for "too unlikely to say"."""
@@ -26,6 +26,10 @@ LOW_PROBABILITY: Final = 0.2
 """Below this a token is low: the threshold of LangChain's own FLARE chain. Calibrated for no model."""
 
 _NAN: Final = math.nan
+
+_SURELY_HONEST: Final = max(CLIPPED_LOGPROBS)
+"""Above it and up to 0 a logprob is honest without a further look."""
+_T = TypeVar("_T")
 
 
 def usable_logprob(logprob: float | None) -> float | None:
@@ -43,7 +47,7 @@ def usable_logprob(logprob: float | None) -> float | None:
         return None
     if logprob in CLIPPED_LOGPROBS:
         return None
-    return float(logprob) if logprob < 0.0 else 0.0
+    return float(logprob) if logprob <= 0.0 else 0.0
 
 
 class Alternative(NamedTuple):
@@ -88,44 +92,38 @@ class Columns:
         logprobs: Their logprobs (nats): honest ones, at most 0.0, and NaN where the provider's value is missing or no
             honest number (see `usable_logprob`).
         censored: What the provider sent in the place of each NaN, by position; empty for nearly all answers.
-        rounded: What it sent where rounding noise above 0 was taken as 0.0, by position; as rare.
+        rounded: What it sent where another float stands for it (rounding noise above 0, an int), by position; as rare.
     """
 
     __slots__ = ("_sources", "censored", "logprobs", "rounded", "texts")
 
-    def __init__(self) -> None:
-        """Begin without any."""
-        self.texts: list[str] = []
-        self.logprobs: list[float] = []
-        self.censored: dict[int, float | None] = {}
-        self.rounded: dict[int, float] = {}
-        self._sources: list[Any] = []  # bytes, None, or the entry that the bytes are still in
+    def __init__(
+        self, texts: Sequence[str] = (), logprobs: Sequence[float | None] = (), sources: Sequence[Any] = ()
+    ) -> None:
+        """Take columns of equal length.
 
-    @classmethod
-    def of_entries(cls, entries: Sequence[Any]) -> Columns:
-        """Return the columns of plain entries `{"token", "logprob", "bytes"}`, the last of which may be missing.
+        Args:
+            texts: Their texts.
+            logprobs: Their logprobs (nats) as the provider sent them.
+            sources: The bytes of each, or None, or the entry with a `bytes` key, in which they stay until somebody
+                wants them: nearly nobody does.
 
         Raises:
-            Exception: An entry is not plain: its token is no str, its logprob no float. Of any class, as the entry can
-                be an object of any class.
+            TypeError: A text is no str, or a logprob no number.
         """
-        made = cls()
-        made.texts = [entry["token"] for entry in entries]
-        "".join(made.texts)  # raises where one is no text
-        made.logprobs = [
-            logprob if type(logprob := entry["logprob"]) is float and -100.0 < logprob <= 0.0 else _NAN
-            for entry in entries
+        "".join(texts)  # raises where one is no str
+        self.texts = [*texts]
+        self._sources = [*sources]
+        self.censored: dict[int, float | None] = {}
+        self.rounded: dict[int, float] = {}
+        self.logprobs = [
+            logprob if type(logprob) is float and _SURELY_HONEST < logprob <= 0.0 else _NAN for logprob in logprobs
         ]
-        made._sources = [*entries]
-        total = sum(made.logprobs)
-        if total != total:
-            for position, logprob in enumerate(made.logprobs):
+        total = sum(self.logprobs)
+        if total != total:  # any of them is NaN
+            for position, logprob in enumerate(self.logprobs):
                 if logprob != logprob:
-                    raw = entries[position]["logprob"]
-                    if type(raw) is not float:
-                        raise TypeError(f"a logprob of type {type(raw).__name__}")
-                    made.logprobs[position] = made._honest(position, raw)
-        return made
+                    self.logprobs[position] = self._honest(position, logprobs[position])
 
     def add(self, text: str, logprob: float | None, raw_bytes: bytes | None) -> None:
         """Append one, as the provider sent it."""
@@ -157,7 +155,6 @@ class Columns:
         source: Any = self._sources[position]
         if source is None or type(source) is bytes:
             return source
-        # Nearly nobody asks for them, so they stay in the entry until then.
         try:
             value = source["bytes"]
             return bytes(value) if type(value) in (list, bytes) else None
@@ -173,7 +170,7 @@ class Columns:
         if usable is None:
             self.censored[position] = raw if raw == raw else None  # NaN says no more
             return _NAN
-        if raw is not None and usable != raw:
+        if raw is not None and (usable != raw or type(raw) is not float):
             self.rounded[position] = raw
         return usable
 
@@ -224,9 +221,8 @@ class Alternatives(Sequence[Alternative]):
 
     def __iter__(self) -> Iterator[Alternative]:
         """Yield them in the provider's order."""
-        columns = self.columns
-        for at in range(self.start, self.stop):
-            yield Alternative(columns.texts[at], columns.raw_logprob(at), columns.bytes_at(at))
+        here = range(self.start, self.stop)
+        return map(Alternative, self.texts, map(self.columns.raw_logprob, here), map(self.columns.bytes_at, here))
 
     def __eq__(self, other: object) -> bool:
         """Tell whether the other is a sequence of the same items."""
@@ -290,15 +286,16 @@ class Tokens(Sequence[TokenLogprob]):
         """
         if isinstance(tokens, Tokens):
             return tokens
-        made = cls()
-        for token in tokens:
-            if not isinstance(token, TokenLogprob) or not isinstance(token.token, str):
-                raise TypeError(
-                    f"tokens are TokenLogprob items, got {type(token).__name__}: give the tokens of one answer, such "
-                    "as read_logprobs(message)[0]"
-                )
-            made.add(*token)
-        return made
+        items = _checked(tokens, TokenLogprob)
+        others = _checked(chain.from_iterable(token.alternatives for token in items), Alternative)
+        try:
+            own, alternatives = (
+                Columns([each[0] for each in part], [each[1] for each in part], [each[2] for each in part])
+                for part in (items, others)
+            )
+        except TypeError as error:
+            raise TypeError(f"a token's text is a str and its logprob a number of nats or None: {error}") from error
+        return cls(own, alternatives, accumulate(len(token.alternatives) for token in items))
 
     def add(
         self,
@@ -315,11 +312,8 @@ class Tokens(Sequence[TokenLogprob]):
             raw_bytes: Its bytes; None where there are none.
             alternatives: The text, logprob and bytes of each of its alternatives.
         """
-        if isinstance(alternatives, Alternatives):
-            self.alternatives.extend(alternatives.columns, alternatives.start, alternatives.stop)
-        else:
-            for alternative in alternatives:
-                self.alternatives.add(*alternative)
+        for alternative in alternatives:
+            self.alternatives.add(*alternative)
         self._own.add(text, logprob, raw_bytes)
         self.stops.append(len(self.alternatives))
 
@@ -396,6 +390,17 @@ class Tokens(Sequence[TokenLogprob]):
 
     def _start(self, index: int) -> int:
         return self.stops[index - 1] if index else 0
+
+
+def _checked(items: Iterable[_T], kind: type[_T]) -> list[_T]:
+    checked = [*items]
+    for item in checked:
+        if not isinstance(item, kind):
+            raise TypeError(
+                f"an item of the tokens is of type {type(item).__name__} where a {kind.__name__} should be: give the "
+                "tokens of one answer, such as read_logprobs(message)[0]"
+            )
+    return checked
 
 
 class FlatAlternatives(NamedTuple):

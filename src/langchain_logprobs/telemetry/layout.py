@@ -34,7 +34,7 @@ FEWEST_CHUNK_EVENTS = 8
 CONTESTED = 0.9
 """Below it the alternatives of a token are worth recording: something else had a tenth or more."""
 
-_SUMMARY_BYTES = 3_600  # the resource, the span itself, its GenAI attributes, the measures and the least of messages
+_SUMMARY_BYTES = 4_000  # the resource, the span itself, its GenAI attributes, the measures and the least of messages
 _FIELD_BYTES = 80
 _CHUNK_EVENT_BYTES = 125
 _STRETCH_EVENT_BYTES = 520

@@ -27,6 +27,11 @@ def tracer_provider() -> trace.TracerProvider | None:
     return None if isinstance(provider, trace.ProxyTracerProvider) else provider
 
 
+def is_own(provider: object) -> bool:
+    """Tell whether spans for this provider go where the process's own go, for which None and the API's proxy stand."""
+    return provider is None or isinstance(provider, trace.ProxyTracerProvider) or provider is tracer_provider()
+
+
 def meter_provider() -> metrics.MeterProvider | None:
     """Return the process's own meter provider."""
     return _own(metrics.get_meter_provider)

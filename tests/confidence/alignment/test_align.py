@@ -156,7 +156,19 @@ class TestStatus:
         (["a", "b"], "a b a b"),
         (["an"], "banana"),  # two places
         (["\n"], "a\nb"),  # white space alone says nothing
-        (['{"a', "12", ',"b":', "7", "}"], '{"a":12,"b":7}'),  # a token is missing (old ChatVertexAI)
+        (["very", " good"], "very very good"),  # a token is missing, but which of the two?
+        (["maybe", " 4", " or", " 5"], "4"),  # a quotation in the reasoning
+        (["maybe", " 5", " or", " 4"], "4"),
+        (["It", " is", " 42", "42"], "42"),
+        (["1", ",", "000"], "000"),
+        (["是", "四二"], "二"),  # inside a word of a token
+        (["<|im_end|>"], "end"),
+        (["a", "</s>"], ">"),
+        (["`", "```"], "```"),
+        (["x", "```\n", "```"], "```"),
+        (["Hi", "\n", "Observation:"], "Hi"),  # nobody said that this is a stop string
+        (["", "Hi", " th"], "Hi there"),  # "" may be the rest, but the rest is ASCII
+        (["\n", "\n"], "\n"),
         (["token_id:12", "token_id:7"], "Hi"),
     ])  # fmt: skip
     def test_traps_fail(self, tokens: list[str], text: str) -> None:

@@ -253,9 +253,9 @@ def test_shadowed_containers_with_all_that_they_hold() -> None:
     ('"' * 50_001, FieldStatus.NO_JSON),
 ])  # fmt: skip
 def test_huge_and_deep(text: str, status: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert field_confidences([TokenLogprob(text, -0.5)], text).status == status
-    assert time.perf_counter() - began < 5  # linear: a second at the very most, on a slow machine too
+    assert time.process_time() - began < 20  # a square would take minutes; growth is measured in test_growth.py
 
 
 def test_where_a_document_starts() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 
 import pytest
 
@@ -150,9 +151,11 @@ class TestWhatThePeersGetWrong:
 
     def test_missing_tokens(self) -> None:
         tokens = tokens_of(['{"a', -0.1], ["12", -0.4], [',"b":', -0.02], ["7", -0.6], ["}", -0.1])
-        report = field_confidences(tokens, '{"a":12,"b":7}')
-        assert report.status is FieldStatus.FAILED
-        assert report.fields == ()
+        report = check(tokens, {"/a": -0.4, "/b": -0.6}, '{"a":12,"b":7}')  # `":` has none, but the values have theirs
+        assert report.alignment == "partial"
+        report = check(tokens, {"/a": -0.4, "/b": None}, '{"a":12,"b":75}')
+        assert report["/b"].token_start is None
+        assert field_confidences(tokens, '{"a":12,"b":12,"b":7}').status is FieldStatus.FAILED
 
     def test_quote_in_a_key(self) -> None:
         check(tokens_of(['{"a\\"b":', -0.1], ["1", -0.2], ["}", -0.1]), {'/a"b': -0.2})
@@ -345,3 +348,103 @@ class TestStatus:
         tokens = tokens_of(['{"\ud800":', -0.1], ["2", -0.2], ["}", -0.1])
         check(tokens, {"/\ud800": -0.2}, '{"\ud800":2}')
         check(tokens, {"/\ufffd\ufffd\ufffd": -0.2})  # a text made of bytes has no lone surrogates
+
+
+class TestReport:
+    """What a program does with a report."""
+
+    TOKENS = (['{"total": ', 0], ["97", math.log(0.3)], [', "items": [{"na/me": "', 0], ["bolt", -0.01],
+              ['"}], "note": ', 0], ["{}", 0], [', "e": []}', 0])  # fmt: skip
+
+    def report(self) -> FieldReport:
+        return field_confidences(tokens_of(*self.TOKENS))
+
+    def test_iterating_gives_the_values(self) -> None:
+        report = self.report()
+        assert [one.path for one in report] == ["/total", "/items/0/na~1me"]
+        assert [one.value for one in report] == [97, "bolt"]
+        assert (len(report), bool(report)) == (2, True)
+        assert bool(field_confidences(tokens_of(["prose", -0.1]))) is False
+        assert bool(field_confidences(tokens_of(["{}", -0.1]))) is True
+
+    def test_membership(self) -> None:
+        report = self.report()
+        assert "/total" in report
+        assert "" in report
+        assert "/items/0/na~1me" in report
+        assert not {"total", "/items/1", "/items/0/na/me", "/total/x", "/", None, 3} & {path for path in [
+            "total", "/items/1", "/items/0/na/me", "/total/x", "/", None, 3] if path in report}  # fmt: skip
+
+    def test_below_and_least(self) -> None:
+        report = self.report()
+        assert [one.path for one in report.below(0.8)] == ["/total"]
+        assert report.below(0.3 - 1e-9) == []
+        assert report.least is report["/total"]
+        assert field_confidences(tokens_of(["[]", -0.1])).least is None
+
+    def test_a_replaced_value_is_not_the_least(self) -> None:
+        report = field_confidences(tokens_of(['{"a":', 0], ["1", -5], [',"a":', 0], ["2", -0.1], ["}", 0]))
+        assert report.least is report["/a"]
+        assert report["/a"].value == 2
+        assert report.below(0.5) == []
+        assert report.as_values() == {"a": pytest.approx(math.exp(-0.1))}
+
+    def test_values_without_logprobs_are_not_known_to_be_sure(self) -> None:
+        report = field_confidences(tokens_of(['{"a":', 0], ["12", -0.4], [',"b":7', 0]), '{"a":12,"b":77}')
+        assert [one.path for one in report.below(0.01)] == ["/b"]
+        assert report.least is report["/a"]
+        assert (report[""].confidence, report[""].confidence_bound) == (None, report["/a"].confidence)
+
+    def test_in_the_shape_of_the_answer(self) -> None:
+        report = self.report()
+        total, name = (one.confidence for one in report)
+        assert report.as_values() == {"total": total, "items": [{"na/me": name}], "note": {}, "e": []}
+        assert field_confidences(tokens_of(["prose", -0.1])).as_values() is None
+        assert field_confidences(tokens_of(["4", -0.5])).as_values() == pytest.approx(math.exp(-0.5))
+
+    def test_plain_data(self) -> None:
+        shown = json.loads(json.dumps(self.report().to_dict()))
+        assert (shown["status"], shown["alignment"], shown["problem"]) == ("ok", "exact", None)
+        assert [(one["path"], one["value"], one["basis"]) for one in shown["fields"]] == [
+            ("/total", 97, "value"), ("/items/0/na~1me", "bolt", "value")]  # fmt: skip
+        assert not [key for one in shown["fields"] for key in one if key.startswith("_")]
+        spread = field_confidences(tokens_of(["[", 0], ["true", -0.1, [["false", -2.5]]], ["]", 0])).to_dict()[
+            "fields"
+        ][0]
+        assert spread["runner_up"] == {"value": False, "probability": pytest.approx(math.exp(-2.5)), "kind": "boolean",
+                                       "only_kind": False}  # fmt: skip
+        assert [label["value"] for label in spread["distribution"]["labels"]] == [True, False]
+
+    @pytest.mark.parametrize("path, hint", [
+        ("total", '"/total"'), ("/totl", '"/total"'), ("/items/1/na~1me", '"/items/0/na~1me"'),
+        ("/items/0/na/me", '"/items/0/na~1me"'), ("total/", '"/total"'),
+    ])  # fmt: skip
+    def test_a_wrong_path_is_told_the_right_one(self, path: str, hint: str) -> None:
+        with pytest.raises(KeyError, match=r"no field .*; did you mean .*\? There are: ") as raised:
+            self.report()[path]
+        assert f"did you mean {hint}?" in raised.value.args[0]
+
+    def test_a_wrong_path_is_told_in_few_words(self) -> None:
+        text = json.dumps({"k" * 5000 + str(number): number for number in range(2000)})
+        with pytest.raises(KeyError) as raised:
+            field_confidences(tokens_of([text, -0.1]))["x" * 5000]
+        assert len(str(raised.value)) < 1500
+        assert "and 1991 more" in str(raised.value)
+
+    def test_a_path_where_there_is_none(self) -> None:
+        with pytest.raises(KeyError, match="there are none, as the status is"):
+            field_confidences(tokens_of(["prose", -0.1]))["/a"]
+        with pytest.raises(KeyError, match='no field "3"'):
+            self.report()[3]  # type: ignore[index]
+
+    def test_a_field_shows_itself_without_its_value(self) -> None:
+        shown = repr(self.report()["/total"])
+        assert "/total" in shown
+        assert "97" not in shown
+
+    def test_pickle_and_equality(self) -> None:
+        report = self.report()
+        assert pickle.loads(pickle.dumps(report)) == report == self.report()
+        assert pickle.loads(pickle.dumps(report))["/items/0/na~1me"].value == "bolt"
+        assert report["/total"] != report["/items"]
+        assert len({report["/total"], self.report()["/total"]}) == 1

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict  # Pydantic wants this one before Python
 
 from langchain_logprobs.confidence.fields.schema import SchemaNode, to_json_schema
 from langchain_logprobs.confidence.fields.schema_in_request import schema_from_request, tool_schemas_from_request
+from langchain_logprobs.formats.request_places import parameter_mappings
 
 RED = {"type": "object", "properties": {"a": {"enum": ["red", "blue"]}}}
 
@@ -82,6 +83,18 @@ class TestForms:
         assert to_json_schema(schema) == schema
 
 
+class HoldsASchema(BaseModel):
+    """As google.genai's types.Schema: an object that is a schema."""
+
+    type: str = "STRING"
+    enum: list[str] | None = None
+    description: str | None = None
+
+
+def test_an_object_that_holds_a_schema() -> None:
+    assert to_json_schema(HoldsASchema(enum=["x", "y"])) == {"type": "STRING", "enum": ["x", "y"]}
+
+
 class TestWalk:
     def test_pydantic_model_with_references_arrays_and_maps(self) -> None:
         assert allowed(Order, "items", 0, "colour") == ("red", "blue")
@@ -122,6 +135,71 @@ class TestWalk:
 
     def test_true_and_one_are_two_labels(self) -> None:
         assert allowed({"enum": [True, 1, [1], "x"]}, kind="boolean") == (True, 1, "x")
+
+    def test_many_constants_are_all_labels(self) -> None:
+        consts = [{"const": f"c{number}", "title": "x"} for number in range(3000)]
+        for schema in (
+            {"anyOf": consts},
+            {"oneOf": [*consts, {"type": "null"}]},
+            {"properties": {"a": {"anyOf": consts}}},
+        ):
+            labels = allowed(schema, *(["a"] if "properties" in schema else []))
+            assert labels is not None
+            assert len(labels) == 3000 + ("oneOf" in schema)
+
+    def test_many_branches_are_all_labels_or_none(self) -> None:
+        models = [{"properties": {"kind": {"const": f"k{number}"}}} for number in range(500)]
+        assert len(allowed({"anyOf": models}, "kind") or ()) == 500
+        assert allowed({"anyOf": models * 3}, "kind") is None
+        squared = {"allOf": [{"anyOf": models[:40]}, {"anyOf": models[:40]}]}
+        assert allowed(squared, "kind") is None
+
+    def test_openapi(self) -> None:
+        text = {"type": "STRING", "enum": ["x"], "nullable": True}
+        number, yes_or_no = {"type": "INTEGER", "nullable": True}, {"type": "BOOLEAN"}
+        schema = {"type": "OBJECT", "properties": {"a": text, "b": number, "c": yes_or_no}}
+        assert allowed(schema, "a") == ("x", None)
+        assert allowed(schema, "b", kind="number") is None
+        assert allowed(schema, "b", kind="null") == (None,)
+        assert allowed(schema, "c", kind="boolean") == (True, False)
+
+    def test_containers_in_a_closed_list(self) -> None:
+        node = SchemaNode.of({"enum": ["a", [1], {"b": 1}]})
+        assert node is not None
+        assert (node.labels, node.open_kinds) == (("a",), {"array", "object"})
+
+    @pytest.mark.parametrize("schema, choice", [
+        ({"type": "string"}, False), ({"type": ["string", "null"]}, True), ({"type": ["string", "integer"]}, True),
+        ({}, False), ({"type": "boolean"}, True), ({"enum": ["a"]}, True), ({"type": ["number", "integer"]}, False),
+        ({"anyOf": [{"enum": ["a"]}, {"type": "string"}]}, False),
+        ({"anyOf": [{"enum": ["a", 1]}, {"type": "string"}]}, True),
+    ])  # fmt: skip
+    def test_places_where_there_is_something_to_tell_apart(self, schema: dict, choice: bool) -> None:
+        node = SchemaNode.of({"items": schema})
+        assert node is not None
+        item = node.child(0)
+        assert item is not None
+        assert item.is_choice is choice
+
+    @pytest.mark.parametrize("kind, keys, complete, fits", [
+        ("object", {"items", "paid"}, True, True), ("object", {"items", "paid", "more"}, True, True),
+        ("object", {"items"}, True, False), ("object", {"items"}, False, True), ("object", set(), True, False),
+        ("object", {"other"}, False, False), ("array", {0}, True, False), ("number", set(), True, False),
+    ])  # fmt: skip
+    def test_documents_that_fit(self, kind: str, keys: set, complete: bool, fits: bool) -> None:
+        node = SchemaNode.of(Order)
+        assert node is not None
+        assert node.fits(kind, keys, complete=complete) is fits
+
+    def test_a_property_without_a_name(self) -> None:
+        schema = {"properties": {"": {"enum": ["a"]}}, "additionalProperties": {"enum": ["b"]}}
+        assert (allowed(schema, ""), allowed(schema, "x"), allowed(schema, "y")) == (("a",), ("b",), ("b",))
+
+    def test_keys_without_a_name_in_the_schema_share_a_node(self) -> None:
+        node = SchemaNode.of({"type": "object", "additionalProperties": {"enum": ["b"]}})
+        assert node is not None
+        assert node.child("x") is node.child("y")
+        assert node.child("x").index() is node.child("y").index()  # type: ignore[union-attr]
 
     def test_untyped_is_open(self) -> None:
         assert allowed({"properties": {"a": {}}}, "a", kind="boolean") is None
@@ -175,10 +253,44 @@ class TestRequests:
         {"extra_body": {"guided_json": RED}},  # vLLM
         {"extra_body": {"structured_outputs": {"json": RED}}},
         {"model_kwargs": {"response_format": {"type": "json_object", "schema": RED}}},  # Together, llama.cpp
+        {"json_schema": RED},  # llama.cpp
+        {"generation_config": {"logprobs": 3, "response_schema": RED}},  # Gemini
+        {"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": RED}},
+        {"model_kwargs": {"extra_body": {"guided_json": RED}}},
+        {"additionalModelRequestFields": {"response_format": RED}},
+        {"responseSchema": RED},
     ])  # fmt: skip
     def test_invocation_params(self, params: dict) -> None:
         assert schema_from_request({"invocation_params": {"model": "m", **params}, "options": {"stop": None}}) == RED
         assert schema_from_request(params) == RED
+
+    @pytest.mark.parametrize("params", [
+        {"response_mime_type": "text/x.enum", "response_schema": {"type": "STRING", "enum": ["red", "blue"]}},
+        {"generation_config": {"response_mime_type": "text/x.enum", "response_schema": {"enum": ["red", "blue"]}}},
+        {"response_schema": enum.Enum("E", {"RED": "red", "BLUE": "blue"})},
+        {"extra_body": {"guided_choice": ["red", "blue"]}},
+        {"extra_body": {"structured_outputs": {"choice": ["red", "blue"]}}}, {"guided_choice": ("red", "blue")},
+    ])  # fmt: skip
+    def test_a_closed_list_of_whole_answers(self, params: dict) -> None:
+        assert allowed(schema_from_request({"invocation_params": params})) == ("red", "blue")
+
+    @pytest.mark.parametrize("choice", [[], "red", ["red", 3], {"a": 1}, None, 1])
+    def test_other_choices(self, choice: object) -> None:
+        assert schema_from_request({"choice": choice, "guided_choice": choice, "tool_choice": choice}) is None
+
+    def test_a_request_that_holds_itself(self) -> None:
+        extra: dict[str, Any] = {"a": 1}
+        extra["extra_body"] = extra["options"] = extra
+        assert schema_from_request({"extra_body": extra}) is None
+        assert len(list(parameter_mappings(extra))) == 1
+
+    def test_a_request_without_end(self) -> None:
+        class Endless(dict):
+            def get(self, *_: object) -> object:
+                return Endless()
+
+        assert schema_from_request(Endless()) is None
+        assert len(list(parameter_mappings(Endless()))) == 100
 
     def test_pydantic_class(self) -> None:
         assert schema_from_request({"invocation_params": {"response_format": Item}}) == Item.model_json_schema()

@@ -14,12 +14,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
-from langchain_logprobs.confidence.alignment.containment import WHITE, find_answer
+from langchain_logprobs.confidence.alignment.containment import WHITE, find_answer, tool_call_start
 from langchain_logprobs.confidence.alignment.in_order import Spans, only_way, without_white_space
 from langchain_logprobs.confidence.alignment.lost_bytes import resynchronise
 from langchain_logprobs.confidence.alignment.result import Alignment, AlignmentStatus, find_gaps
 from langchain_logprobs.confidence.alignment.token_bytes import (
     REPLACEMENT,
+    Spelling,
     bytes_of,
     lost,
     plain_bytes,
@@ -93,7 +94,7 @@ def align_own_text(tokens: Sequence[TokenLogprob]) -> Iterator[Alignment]:
     if "".join(words).isascii():
         return
     seen = {plain.text}
-    for pieces in readings(words, bytes_of(tokens)):
+    for spelling, pieces in readings(words, bytes_of(tokens)):
         data = b"".join(pieces)
         try:
             text = data.decode("utf-8")
@@ -101,7 +102,8 @@ def align_own_text(tokens: Sequence[TokenLogprob]) -> Iterator[Alignment]:
             continue
         if text not in seen:
             seen.add(text)
-            yield _from_bytes(AlignmentStatus.EXACT, text, data, *_spans(list(map(len, pieces)), 0, 0, len(data)))
+            spans = _spans(list(map(len, pieces)), 0, 0, len(data))
+            yield _from_bytes(AlignmentStatus.EXACT, text, data, *spans, spelling)
 
 
 def _align(
@@ -114,43 +116,104 @@ def _align(
             return _joined_bytes(words, raws())
         text = joined
     if joined == text:
-        return _by_code_points(AlignmentStatus.EXACT, text, words, 0)
+        return _by_code_points(AlignmentStatus.EXACT, text, words, raws, 0)
     offset = find_answer(joined, text, stops, lambda at: at in set(accumulate(map(len, words))))
     if offset is not None:
-        return _by_code_points(AlignmentStatus.SUBSTRING, text, words, -offset)
+        return _by_code_points(AlignmentStatus.SUBSTRING, text, words, raws, -offset)
     return _by_bytes(words, raws(), text, stops)
 
 
-def _by_code_points(status: AlignmentStatus, text: str, words: list[str], shift: int) -> Alignment:
+def _by_code_points(
+    status: AlignmentStatus, text: str, words: list[str], raws: Callable[[], list[bytes | None]], shift: int
+) -> Alignment:
     """The token strings spell the text, so that lengths in code points are all there is to know."""
     lengths = list(map(len, words))
     starts, ends = _spans(lengths, shift, 0, len(text))
     if 0 in lengths:
-        _place_unfinished(words, starts, ends, lambda i: not text[starts[i] : ends[i]].isascii())
+        shown = [word or raw for word, raw in zip(words, raws(), strict=True)]
+        _place_unfinished(shown, starts, ends, lambda i: not text[starts[i] : ends[i]].isascii())
     return Alignment(status, text, len(words), starts, ends)
 
 
 def _by_bytes(words: list[str], raws: list[bytes | None], text: str, stops: Sequence[str]) -> Alignment:
     """Try every way in which the tokens may correspond to the text, the one that assumes least first."""
     data = utf8(text)
-    found = _whole(words, raws, text, data, stops)
-    if found is not None:
-        return found
+    shown = data.decode("utf-8", "surrogateescape")  # as the tokens will be, whose bytes can be anything
+    every = []
+    for spelling, pieces in readings(words, raws):
+        every.append((spelling, pieces))
+        spans = _spans_of(pieces, shown, 0, stops, data)
+        if spans is not None:
+            status = AlignmentStatus.EXACT if b"".join(pieces) == data else AlignmentStatus.SUBSTRING
+            return _from_bytes(status, text, data, *_with_unfinished(words, raws, spans, data), spelling)
+    core = shown.strip(WHITE)
+    for spelling, pieces in every if core and core != shown else ():
+        spans = _spans_of(pieces, core, len(shown) - len(shown.lstrip(WHITE)), stops, data)
+        if spans is not None:
+            spans = _with_unfinished(words, raws, spans, data)
+            return _from_bytes(AlignmentStatus.STRIPPED, text, data, *spans, spelling)
+    return _with_gaps(words, raws, every, text, data)
+
+
+def _spans_of(pieces: list[bytes], wanted: str, low: int, stops: Sequence[str], data: bytes) -> Spans | None:
+    """Find a text, or what of it begins at `low`, in the joined pieces; return the spans in its bytes."""
+    joined = b"".join(pieces)
+    edges = list(accumulate(map(len, pieces), initial=0))
+    shown = joined.decode("utf-8", "surrogateescape")
+
+    def in_bytes(offset: int) -> int:
+        return len(shown[:offset].encode("utf-8", "surrogateescape"))
+
+    offset: int | None = 0
+    if shown != wanted:
+        offset = find_answer(shown, wanted, stops, lambda at: in_bytes(at) in set(edges))
+    if offset is None:
+        return None
+    high = low + len(wanted.encode("utf-8", "surrogateescape"))
+    shift = low - in_bytes(offset)
+    # Where white space around the answer differs, its first and last token keep what is the same on both sides.
+    first, last = edges[bisect_right(edges, low - shift) - 1], edges[bisect_left(edges, high - shift)]
+    while low > max(first + shift, 0) and joined[low - shift - 1] == data[low - 1]:
+        low -= 1
+    while high < min(last + shift, len(data)) and joined[high - shift] == data[high]:
+        high += 1
+    return _cut([edge + shift for edge in edges], low, high)
+
+
+def _with_gaps(
+    words: list[str], raws: list[bytes | None], every: list[tuple[Spelling, list[bytes]]], text: str, data: bytes
+) -> Alignment:
+    """Place tokens that do not spell the whole text: bytes are lost, white space, or tokens."""
     some_lost = any(map(lost, words, raws))
     if some_lost and (spans := resynchronise(words, raws, data)) is not None:
         return _from_bytes(AlignmentStatus.RESYNCHRONISED, text, data, *spans)
-    answers = [_without_reasoning(pieces, words) for pieces in readings(words, raws)]
-    for pieces in answers:
+    answers = [(spelling, pieces) for spelling, held in every for pieces in _answers(held, words)]
+    for spelling, pieces in answers:
         if (spans := without_white_space(pieces, data)) is not None:
-            return _from_bytes(AlignmentStatus.STRIPPED, text, data, *spans)
-    # Where bytes are lost, a part of the text without tokens may be theirs.
-    ways: Spans | bool = False
-    for pieces in () if some_lost else answers:
-        ways = ways or only_way(pieces, data)
-    if not isinstance(ways, bool):
-        return _from_bytes(AlignmentStatus.PARTIAL, text, data, *ways)
-    reason = LOST_BYTES if some_lost else SEVERAL_WAYS if ways else _why_not("".join(words), text)
+            return _from_bytes(AlignmentStatus.STRIPPED, text, data, *spans, spelling)
+    reason = LOST_BYTES if some_lost else _why_not("".join(words), text)
+    for spelling, pieces in () if some_lost else answers:  # what has no tokens may be what the lost bytes are of
+        ways = only_way(pieces, data)
+        if not isinstance(ways, bool):
+            return _from_bytes(AlignmentStatus.PARTIAL, text, data, *ways, spelling)
+        if ways:
+            reason = SEVERAL_WAYS
+            break
     return Alignment(AlignmentStatus.FAILED, text, len(words), (), (), reason=reason)
+
+
+def _answers(pieces: list[bytes], words: list[str]) -> Iterator[list[bytes]]:
+    """Yield the pieces; then nothing for the tokens of the reasoning; then nothing for those of tool calls either."""
+    yield pieces
+    joined = "".join(words)
+    end, call = reasoning_end(joined), tool_call_start(joined)
+    behind = list(accumulate(map(len, words))) if end or call < len(joined) else []
+    first = bisect_left(behind, end) + 1 if end else 0
+    last = bisect_right(behind, call) if call < len(joined) else len(words)
+    if first:
+        yield [b""] * first + pieces[first:]
+    if last < len(words) and call == (behind[last - 1] if last else 0):
+        yield [b""] * first + pieces[first:last] + [b""] * (len(words) - last)
 
 
 def _why_not(joined: str, text: str) -> str:
@@ -159,55 +222,18 @@ def _why_not(joined: str, text: str) -> str:
     return QUOTED if text.strip() and text.strip() in joined else NO_CORRESPONDENCE
 
 
-def _whole(
-    words: list[str], raws: list[bytes | None], text: str, data: bytes, stops: Sequence[str]
-) -> Alignment | None:
-    """Find the whole text in the joined tokens, in each way to read them, or all but the white space around it."""
-    shown = data.decode("utf-8", "surrogateescape")  # as the tokens will be, whose bytes can be anything
-    core = shown.strip(WHITE)
-    attempts = [(AlignmentStatus.SUBSTRING, shown, 0)]
-    if core and core != shown:
-        attempts.append((AlignmentStatus.STRIPPED, core, len(shown) - len(shown.lstrip(WHITE))))
-    for pieces in readings(words, raws):
-        lengths = list(map(len, pieces))
-        joined = b"".join(pieces)
-        if joined == data:
-            spans = _spans(lengths, 0, 0, len(data))
-            return _from_bytes(AlignmentStatus.EXACT, text, data, *_with_unfinished(words, raws, spans, data))
-        for status, wanted, low in attempts:
-            place = _find(joined, wanted, stops, lengths)
-            if place is not None:
-                high = low + len(wanted.encode("utf-8", "surrogateescape"))
-                spans = _spans(lengths, low - place, low, high)
-                return _from_bytes(status, text, data, *_with_unfinished(words, raws, spans, data))
-    return None
-
-
-def _find(joined: bytes, wanted: str, stops: Sequence[str], lengths: list[int]) -> int | None:
-    """As `find_answer`, for bytes: where the text begins in them."""
-    shown = joined.decode("utf-8", "surrogateescape")
-
-    def in_bytes(offset: int) -> int:
-        return len(shown[:offset].encode("utf-8", "surrogateescape"))
-
-    offset = find_answer(shown, wanted, stops, lambda at: in_bytes(at) in set(accumulate(lengths)))
-    return None if offset is None else in_bytes(offset)
-
-
-def _without_reasoning(pieces: list[bytes], words: list[str]) -> list[bytes]:
-    """The pieces, nothing for the tokens up to the end mark of a reasoning part."""
-    end = reasoning_end("".join(words))
-    reasoning = bisect_left(list(accumulate(map(len, words))), end) + 1 if end else 0
-    return [b""] * reasoning + pieces[reasoning:]
-
-
 def _from_bytes(
-    status: AlignmentStatus, text: str, data: bytes, byte_starts: list[int], byte_ends: list[int]
+    status: AlignmentStatus,
+    text: str,
+    data: bytes,
+    byte_starts: list[int],
+    byte_ends: list[int],
+    spelling: Spelling = plain_bytes,
 ) -> Alignment:
     count = len(byte_starts)
     if data.isascii():
         gaps = find_gaps(byte_starts, byte_ends, text) if status is AlignmentStatus.PARTIAL else ()
-        return Alignment(status, text, count, byte_starts, byte_ends, gaps=gaps)
+        return Alignment(status, text, count, byte_starts, byte_ends, gaps=gaps, spelling=spelling)
     # How many characters have begun up to and with each byte: rounds a start down and an end up to whole characters.
     begun = list(accumulate(data.translate(_BEGINS_CHARACTER), initial=0))
     starts, ends = [], []
@@ -215,7 +241,9 @@ def _from_bytes(
         ends.append(begun[end])
         starts.append(begun[start + 1] - 1 if start < end else begun[end])
     gaps = find_gaps(starts, ends, text) if status is AlignmentStatus.PARTIAL else ()
-    return Alignment(status, text, count, starts, ends, byte_starts=byte_starts, byte_ends=byte_ends, gaps=gaps)
+    return Alignment(
+        status, text, count, starts, ends, byte_starts=byte_starts, byte_ends=byte_ends, gaps=gaps, spelling=spelling
+    )
 
 
 def _joined_bytes(words: list[str], raws: list[bytes | None]) -> Alignment:
@@ -235,14 +263,18 @@ def _joined_bytes(words: list[str], raws: list[bytes | None]) -> Alignment:
     return _from_bytes(AlignmentStatus.EXACT, text, data, *_with_unfinished(words, raws, spans, data))
 
 
-def _spans(lengths: list[int], shift: int, low: int, high: int) -> tuple[list[int], list[int]]:
+def _spans(lengths: list[int], shift: int, low: int, high: int) -> Spans:
     """Lay tokens of these lengths end to end from `shift`, and cut what lies outside `low` to `high`."""
-    ends = list(accumulate(lengths, initial=shift))
-    if shift < low or ends[-1] > high:
-        ends = [low if end < low else high if end > high else end for end in ends]
-    starts = ends[:-1]
-    del ends[0]
-    return starts, ends
+    return _cut(list(accumulate(lengths, initial=shift)), low, high)
+
+
+def _cut(edges: list[int], low: int, high: int) -> Spans:
+    """Starts and ends of the tokens between these edges, cut to what lies between `low` and `high`."""
+    if edges[0] < low or edges[-1] > high:
+        edges = [low if edge < low else high if edge > high else edge for edge in edges]
+    starts = edges[:-1]
+    del edges[0]
+    return starts, edges
 
 
 def _with_unfinished(

@@ -6,7 +6,6 @@ In both cases the tokens stand in the text in their order, with parts of the tex
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 
 from langchain_logprobs.confidence.alignment.containment import WHITE
 
@@ -24,22 +23,21 @@ def without_white_space(pieces: Sequence[bytes], data: bytes) -> Spans | None:
         data: The UTF-8 bytes of the text.
 
     Returns:
-        Start and end of every token in bytes, from its first to its last character that is no white space. None where
+        Start and end of every token in bytes, with as much of its own white space as the text has there. None where
         they differ in more than white space.
     """
     cores = [piece.translate(None, _WHITE) for piece in pieces]
     joined = b"".join(cores)
     if not joined or joined != data.translate(None, _WHITE):
         return None
-    places = [at for at, byte in enumerate(data) if byte not in _WHITE]
-    starts, ends = [], []
-    position = end = 0
-    for stop in accumulate(map(len, cores)):
-        starts.append(places[position] if position < stop else end)
-        end = places[stop - 1] + 1 if position < stop else end
-        ends.append(end)
-        position = stop
-    return starts, ends
+    black = [at for at, byte in enumerate(data) if byte not in _WHITE]
+    places = []
+    position = 0
+    for core in cores:
+        if core:
+            places.append((black[position], black[position + len(core) - 1] + 1))
+            position += len(core)
+    return _with_own_white_space(pieces, [piece.strip(_WHITE) for piece in pieces], places, data)
 
 
 def only_way(pieces: Sequence[bytes], data: bytes) -> Spans | bool:
@@ -55,13 +53,9 @@ def only_way(pieces: Sequence[bytes], data: bytes) -> Spans | bool:
         Start and end of every token in bytes, a token without bytes between its neighbours. True where the tokens fit
         the text in several ways, False where they do not at all.
     """
-    found = _only_way(pieces, data)
-    return found if found is not False else _only_way(_stripped(pieces), data)
-
-
-def _only_way(pieces: Sequence[bytes], data: bytes) -> Spans | bool:
-    held = [piece for piece in pieces if piece]
-    if not b"".join(held).strip(_WHITE):
+    cores = _stripped(pieces)
+    held = [piece for piece in cores if piece]
+    if not held:
         return False
     early = _earliest(held, data)
     if early is None:
@@ -70,15 +64,8 @@ def _only_way(pieces: Sequence[bytes], data: bytes) -> Spans | bool:
     late = _earliest([piece[::-1] for piece in reversed(held)], data[::-1])
     if late is None or early != [len(data) - at - len(piece) for at, piece in zip(reversed(late), held, strict=True)]:
         return True
-    places = iter(early)
-    starts, ends = [], []
-    end = 0
-    for piece in pieces:
-        start = next(places) if piece else end
-        end = start + len(piece)
-        starts.append(start)
-        ends.append(end)
-    return starts, ends
+    places = [(at, at + len(piece)) for at, piece in zip(early, held, strict=True)]
+    return _with_own_white_space(pieces, cores, places, data)
 
 
 def _earliest(pieces: Sequence[bytes], data: bytes) -> list[int] | None:
@@ -94,12 +81,38 @@ def _earliest(pieces: Sequence[bytes], data: bytes) -> list[int] | None:
 
 
 def _stripped(pieces: Sequence[bytes]) -> list[bytes]:
-    """The pieces without the white space at both ends of all of them."""
-    stripped = list(pieces)
-    for order in (range(len(stripped)), range(len(stripped) - 1, -1, -1)):
-        strip = bytes.lstrip if order.step > 0 else bytes.rstrip
-        for index in order:
-            stripped[index] = strip(stripped[index], _WHITE)
-            if stripped[index]:
-                break
+    """The pieces without the white space before the first and behind the last other character of all of them.
+
+    The text may have been stripped of it, in which case it is none of the white space that the text has.
+    """
+    black = [index for index, piece in enumerate(pieces) if piece.strip(_WHITE)]
+    first, last = (black[0], black[-1]) if black else (0, -1)
+    stripped = [piece if first <= index <= last else b"" for index, piece in enumerate(pieces)]
+    if black:
+        stripped[first] = stripped[first].lstrip(_WHITE)
+        stripped[last] = stripped[last].rstrip(_WHITE)
     return stripped
+
+
+def _with_own_white_space(
+    pieces: Sequence[bytes], cores: Sequence[bytes], places: Sequence[tuple[int, int]], data: bytes
+) -> Spans:
+    """The spans of tokens whose cores are at these places, with as much of their own white space as is there too.
+
+    A token without a core is put, empty, behind the one before it.
+    """
+    starts, ends = [], []
+    end = 0
+    following = iter(places)
+    for piece, core in zip(pieces, cores, strict=True):
+        start = end
+        if core:
+            start, stop = next(following)
+            at = piece.index(core)
+            lead, tail = piece[:at], piece[at + len(core) :]
+            if start - len(lead) >= end and data.endswith(lead, 0, start):
+                start -= len(lead)
+            end = stop + len(tail) if data.startswith(tail, stop) else stop
+        starts.append(start)
+        ends.append(end)
+    return starts, ends

@@ -9,7 +9,7 @@ as early as possible, then as late as possible; only where both agree is the ans
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
@@ -27,7 +27,7 @@ from langchain_logprobs.confidence.alignment.token_bytes import (
 
 _LOST = re.compile(f"({REPLACEMENT}+)")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]*")
-_OPENING_FENCE = re.compile(rb"\s*(?:```|~~~)\w*\s*")
+_OPENING_FENCE = re.compile(rb"\s*(?:```|~~~)[\w+-]*\s+")
 _WHITE = b" \t\n\r\v\f"
 
 
@@ -60,8 +60,10 @@ def resynchronise(words: Sequence[str], raws: Sequence[bytes | None], data: byte
     """
     if not any(map(lost, words, raws)):
         return None
-    for begin, end in dict.fromkeys([(0, len(words)), *_answers(words)]):
-        spans = _place(words[begin:end], raws[begin:end], data)
+    before_call = _before_tool_call(words, raws)
+    attempts = [(words, raws, 0, len(words)), (*before_call, *_answer(before_call[0])), (words, raws, *_answer(words))]
+    for held, held_raws, begin, end in attempts:
+        spans = _place(held[begin:end], held_raws[begin:end], data)
         if spans is not None:
             starts, ends = spans
             behind = [len(data)] * (len(words) - end)
@@ -69,21 +71,30 @@ def resynchronise(words: Sequence[str], raws: Sequence[bytes | None], data: byte
     return None
 
 
-def _answers(words: Sequence[str]) -> list[tuple[int, int]]:
-    """The range of tokens without reasoning, tool calls and special tokens at both ends; then with the tool calls."""
-    behind = list(accumulate(map(len, words)))
+def _answer(words: Sequence[str]) -> tuple[int, int]:
+    """The range of tokens without the reasoning and without the special tokens at both ends."""
+    reasoning = reasoning_end("".join(words))
+    first = bisect_left(list(accumulate(map(len, words))), reasoning) + 1 if reasoning else 0
+    last = len(words)
+    while first < last and is_special(words[first]):
+        first += 1
+    while first < last and is_special(words[last - 1]):
+        last -= 1
+    return first, last
+
+
+def _before_tool_call(
+    words: Sequence[str], raws: Sequence[bytes | None]
+) -> tuple[Sequence[str], Sequence[bytes | None]]:
+    """The tokens before the first tool call, the last of them cut where the call begins inside it."""
     joined = "".join(words)
-    reasoning = reasoning_end(joined)
-    first = bisect_left(behind, reasoning) + 1 if reasoning else 0
-    ranges = []
-    for stop in (bisect_left(behind, tool_call_start(joined)), len(words)):
-        begin, end = first, min(stop + 1, len(words))
-        while begin < end and is_special(words[begin]):
-            begin += 1
-        while begin < end and is_special(words[end - 1]):
-            end -= 1
-        ranges.append((begin, end))
-    return ranges
+    call = tool_call_start(joined)
+    if call == len(joined):
+        return words, raws
+    behind = list(accumulate(map(len, words)))
+    at = bisect_right(behind, call)
+    rest = words[at][: call - behind[at] + len(words[at])]
+    return [*words[:at], *filter(None, [rest])], [*raws[:at], *([None] if rest else [])]
 
 
 def _place(words: Sequence[str], raws: Sequence[bytes | None], data: bytes) -> Spans | None:
@@ -171,11 +182,10 @@ def _heads(piece: bytes) -> list[bytes]:
 
 
 def _tails(piece: bytes) -> list[bytes]:
-    """What may be left of the last piece: all, or what comes before white space, end marks and a tool call."""
+    """What may be left of the last piece: all, or what comes before white space and end marks."""
     shown = piece.decode("utf-8", "surrogateescape")
-    before_call = shown[: tool_call_start(shown)]
-    cuts = [shown[: closing_start(shown)], before_call.rstrip(), before_call[: closing_start(before_call)]]
-    return [piece, piece.rstrip(_WHITE), *(cut.encode("utf-8", "surrogateescape") for cut in cuts)]
+    unmarked = shown[: closing_start(shown)].encode("utf-8", "surrogateescape")
+    return [piece, piece.rstrip(_WHITE), unmarked]
 
 
 def _earliest(pieces: list[bytes], least: list[int], data: bytes, position: int, stop: int) -> list[int] | None:

@@ -9,7 +9,7 @@ from itertools import accumulate
 from operator import itemgetter
 from typing import overload
 
-from langchain_logprobs.confidence.alignment.token_bytes import utf8
+from langchain_logprobs.confidence.alignment.token_bytes import Spelling, plain_bytes, utf8
 
 
 class AlignmentStatus(StrEnum):
@@ -44,6 +44,8 @@ class Alignment:
         ends: Code point offset behind each token's last character; equal to the start for a token outside the text.
         gaps: The parts of the text whose tokens are missing, in code points and in order; none but for `partial`. White
             space at the ends of the text or between `stripped` tokens is none: servers add it and strip it off.
+        spelling: How the tokens were read: gives the bytes that a token or one of its alternatives stands for, from its
+            text and its bytes.
     """
 
     __slots__ = (
@@ -54,6 +56,7 @@ class Alignment:
         "ends",
         "gaps",
         "reason",
+        "spelling",
         "starts",
         "status",
         "text",
@@ -71,12 +74,14 @@ class Alignment:
         byte_starts: Sequence[int] | None = None,
         byte_ends: Sequence[int] | None = None,
         gaps: Sequence[tuple[int, int]] = (),
+        spelling: Spelling = plain_bytes,
         reason: str | None = None,
     ) -> None:
         """Keep the spans as given; `byte_starts` and `byte_ends` only where tokens cut characters."""
         self.status = status
         self.reason = _what_is_missing(gaps, len(text)) if gaps else reason
         self.gaps = gaps
+        self.spelling = spelling
         self.text = text
         self.token_count = token_count
         self.starts = starts
@@ -208,6 +213,7 @@ class Alignment:
             byte_starts=byte_starts,
             byte_ends=byte_ends,
             gaps=gaps,
+            spelling=self.spelling,
         )
 
     def among(self, indices: Sequence[int], token_count: int) -> Alignment:
@@ -235,6 +241,7 @@ class Alignment:
             byte_starts=byte_starts,
             byte_ends=byte_ends,
             gaps=self.gaps,
+            spelling=self.spelling,
             reason=self.reason,
         )
 

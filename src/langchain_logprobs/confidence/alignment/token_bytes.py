@@ -98,9 +98,17 @@ def latin1_bytes(word: str, raw: bytes | None) -> bytes:
         return plain_bytes(word, raw)
 
 
-_SPELLINGS: Sequence[tuple[Callable[[str], bool], Callable[[str, bytes | None], bytes]]] = (
+def text_bytes(word: str, _: bytes | None) -> bytes:
+    """Return the bytes of a token's text, for a server whose bytes are wrong."""
+    return utf8(word)
+
+
+Spelling = Callable[[str, bytes | None], bytes]
+"""A way to read a token: the bytes that it stands for, from its text and the bytes that came with it."""
+
+_SPELLINGS: Sequence[tuple[Callable[[str], bool], Spelling]] = (
     (lambda _: True, plain_bytes),
-    (lambda _: True, lambda word, _: utf8(word)),  # for a server whose bytes are wrong
+    (lambda _: True, text_bytes),
     (lambda joined: "\\x" in joined, escaped_bytes),
     (lambda joined: not joined.isascii(), byte_level_bytes),
     (lambda joined: _SPACE_PIECE in joined or "<0x" in joined, sentencepiece_bytes),
@@ -109,7 +117,7 @@ _SPELLINGS: Sequence[tuple[Callable[[str], bool], Callable[[str, bytes | None], 
 """Every way to read the tokens, the likeliest first, each behind a test whether it can say anything new."""
 
 
-def readings(words: Sequence[str], raws: Sequence[bytes | None]) -> Iterator[list[bytes]]:
+def readings(words: Sequence[str], raws: Sequence[bytes | None]) -> Iterator[tuple[Spelling, list[bytes]]]:
     """Yield the bytes of all tokens in each way to read them; each also without special tokens, where there are any.
 
     Servers leave special tokens out of the text, in its middle too. Ways that come to the same are yielded once.
@@ -119,7 +127,7 @@ def readings(words: Sequence[str], raws: Sequence[bytes | None]) -> Iterator[lis
         raws: The bytes that came with them.
 
     Yields:
-        The bytes of every token, the likeliest way first.
+        The way to read them and the bytes of every token, the likeliest way first.
     """
     joined = "".join(words)
     special = {index for index, word in enumerate(words) if word.endswith((">", "]", "[")) and is_special(word)}
@@ -128,9 +136,9 @@ def readings(words: Sequence[str], raws: Sequence[bytes | None]) -> Iterator[lis
         pieces = list(map(spelling, words, raws)) if applies(joined) else []
         if pieces and pieces not in seen:
             seen.append(pieces)
-            yield pieces
+            yield spelling, pieces
             if special:
-                yield [b"" if index in special else piece for index, piece in enumerate(pieces)]
+                yield spelling, [b"" if index in special else piece for index, piece in enumerate(pieces)]
 
 
 def lost_bytes(token: TokenLogprob | Alternative) -> bool:

@@ -136,9 +136,6 @@ class Assignment:
         self.byte_origin = alignment.byte_offset(origin)
         self.label = label
         self.source = Source(alignment.text if text is None else text, values)
-        starts, ends = alignment.starts, alignment.ends
-        # The tokens are known for this part of the text: not for all of it where it is aligned in part.
-        self.known = (starts[0], ends[-1]) if starts else (0, 0)
         self.nodes: list[SchemaNode | None] | None = [node] if node is not None else None
 
     def fields(self) -> tuple[Field, ...]:
@@ -174,9 +171,9 @@ class Assignment:
         if empty_core:
             start, end = value.start, value.end
         start, end = start + self.origin, end + self.origin
-        if start < self.known[0] or end > self.known[1]:
+        if not alignment.covers(start, end):
             return None
-        indices = alignment.tokens_between(start, end)  # never empty: tokens cover what is known without a gap
+        indices = alignment.tokens_between(start, end)
         own = tally(self.reader.logprobs, indices)
         own.empty_core = empty_core
         before, behind = start - 1, end

@@ -65,11 +65,11 @@ def find_label(
     indices = alignment.tokens_between(value.start, value.end)
     if len(indices) != 1:
         return None
-    words = [stripped, *_words(tokens, indices.start)]
+    words = list(dict.fromkeys([stripped, *_words(tokens, indices.start)]))
     if len(words) == 1 or not any(character.isalnum() for character in stripped):
         return None
     if document is None:
-        return BareLabel(value, LabelIndex(list(dict.fromkeys(words)), bare=True))
+        return BareLabel(value, LabelIndex(words, bare=True))
     number = document.values[0]
     if number.kind != "number":
         return None  # true, false and null have their distribution in any case

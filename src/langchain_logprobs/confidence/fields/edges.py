@@ -45,8 +45,9 @@ def start_edge(reader: TokenReader, alignment: Alignment, value: Value, origin: 
         first: Index of the first token of its core, or of the values in a container.
 
     Returns:
-        The edge; its alternatives that count begin as this value does (of a container: with the same bracket). None
-        where the core's first token holds the first character too, and where that has no token.
+        The edge. Of a string the alternatives count that spell its quote and no more, as what would have followed
+        them is what follows here; of a container all that begin with its bracket. None where the core's first token
+        holds the first character too, and where that has no token.
     """
     start = origin + value.start
     indices = alignment.tokens_between(start, start + 1)
@@ -56,13 +57,12 @@ def start_edge(reader: TokenReader, alignment: Alignment, value: Value, origin: 
     span = alignment.byte_span(index)
     begin, data = alignment.byte_offset(start), alignment.data
     lead = data[span[0] : begin] if span is not None and begin - span[0] <= MAX_LEAD else None
-    stop = begin + 1 if value.kind in ("object", "array") else alignment.byte_offset(origin + value.end)
+    character, alone = data[begin : begin + 1], value.kind == "string"
     parts = []
     if lead is not None:
         for alternative, probability in reader.others(index):
             rest = (rest_behind(alternative, lead) or b"").lstrip(_BLANK)
-            size = min(len(rest), stop - begin)
-            if rest and rest[:size] == data[begin : begin + size]:
+            if rest == character or (not alone and rest.startswith(character)):
                 parts.append(probability)
     return _edge(reader, index, parts)
 

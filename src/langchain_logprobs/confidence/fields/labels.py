@@ -17,6 +17,7 @@ from langchain_logprobs.confidence.fields.json_value import decode
 Scalar = str | int | float | bool | None
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_BARE_END = re.compile(rb"\n|<[|/a-z]|\[/")
 _WORD = re.compile(rb"[-+.0-9A-Za-z_]*")
 _KINDS: dict[int, Kind] = {
     **dict.fromkeys(b"-0123456789NI", "number"),
@@ -114,12 +115,12 @@ class LabelIndex:
         return ranges
 
     def _fitting_bare(self, spelled: bytes) -> tuple[range, ...]:
-        """The labels without quotes that go on like this, and those that ended before a character that ends a word."""
+        """The labels without quotes that go on like this, and the one that an end mark or white space ended here."""
         ranges = self._beginning_with(spelled)
-        for match in re.finditer(rb"(?<=[0-9A-Za-z_\x80-\xff])(?![0-9A-Za-z_\x80-\xff])", spelled):
-            rank = self._ranks.get(_identity(spelled[: match.start()].decode("utf-8", "surrogatepass")))
-            if rank is not None and match.start() < len(spelled) and not any(rank in one for one in ranges):
-                ranges += (range(rank, rank + 1),)
+        head = _BARE_END.split(spelled, maxsplit=1)[0].rstrip()
+        rank = bisect_left(self._texts, head)
+        if head != spelled and rank < len(self._texts) and self._texts[rank] == head:
+            ranges += tuple(one for one in (range(rank, rank + 1),) if not any(rank in other for other in ranges))
         return ranges
 
     def _exactly(self, raw: bytes) -> tuple[range, ...]:

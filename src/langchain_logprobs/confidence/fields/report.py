@@ -73,7 +73,8 @@ class Field:
         start_logprob: Logprob of the token that holds a string's opening quote, or a container's bracket, where that
             is a token before the core's; else None.
         start_probability: The probability that the value begins so (a string and not null): that of this token and
-            of the alternatives that begin the value too. None as `start_logprob`.
+            of the alternatives that spell the quote alone, or begin with the bracket. A lower bound where a quote and
+            a string's first letters can be one token. None as `start_logprob`.
         end_logprob: Logprob of the token that ends the value. None where its last token ends it too (`straddles`),
             where it is not closed, and for containers.
         end_probability: The probability that the value ends where it does: that of all alternatives that end it. A
@@ -286,12 +287,12 @@ class FieldReport:
         return shaped[0]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data: the status, and every field as `Field.to_dict` gives it."""
+        """Return plain data: the status, and every value as `Field.to_dict` gives it; containers are left out."""
         return {
             "status": str(self.status),
             "alignment": str(self.alignment),
             "problem": self.problem,
-            "fields": [one.to_dict() for one in self.fields],
+            "fields": [one.to_dict() for one in self],
         }
 
     def __iter__(self) -> Iterator[Field]:

@@ -297,8 +297,6 @@ def _allowed(branches: list[_Branch]) -> tuple[tuple[Scalar, ...], frozenset[Kin
     labels: dict[tuple[bool, Scalar], None] = {}
     open_kinds: set[Kind] = set()
     for branch in branches:
-        if any(schema.get("nullable") is True for schema in branch):  # OpenAPI, and so Gemini
-            labels[False, None] = None
         lists = [values for schema in branch if (values := _listed(schema)) is not None]
         if lists:
             others = [{_identity(value) for value in other if _is_scalar(value)} for other in lists[1:]]
@@ -319,6 +317,8 @@ def _allowed(branches: list[_Branch]) -> tuple[tuple[Scalar, ...], frozenset[Kin
                 labels[False, None] = None
             elif kind is not None:
                 open_kinds.add(kind)
+    if any(schema.get("nullable") is True for branch in branches for schema in branch):  # OpenAPI, and so Gemini
+        labels[False, None] = None
     return tuple(value for _, value in labels), frozenset(open_kinds)
 
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_logprobs.confidence.fields.schema import to_json_schema
+from langchain_logprobs.formats.request_places import parameter_mappings
 
 _REQUEST_WORDS = (
     "response_format",
+    "responseFormat",
     "format",
     "text",
     "output_config",
     "response_json_schema",
+    "responseJsonSchema",
     "response_schema",
+    "responseSchema",
     "guided_json",
     "structured_outputs",
+    "json_schema",
 )
-_NESTED_PARAMS = ("invocation_params", "options", "extra_body", "model_kwargs")
+_CHOICE_WORDS = ("guided_choice", "choice")
+"""Where vLLM takes a list of answers, one of which the whole text is to be."""
 
 
 def schema_from_request(params: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -27,17 +33,21 @@ def schema_from_request(params: Mapping[str, Any]) -> dict[str, Any] | None:
         params: The callback's keyword arguments (with `invocation_params` and `options`), or either of these alone.
 
     Returns:
-        The schema: from the request's own format (`response_format` and its like at other providers), else from
-        LangChain's `ls_structured_output_format`. None where the answer has none, also where a tool carries the
-        structure: its arguments are no text, see `tool_schemas_from_request`. Never raises.
+        The schema: from the request's own format (`response_format` and its like at other providers; an enumeration
+        too, which Gemini takes for `text/x.enum`, and a list of choices), else from LangChain's
+        `ls_structured_output_format`. None where the answer has none, also where a tool carries the structure: its
+        arguments are no text, see `tool_schemas_from_request`. Never raises.
     """
     try:
-        every = list(_parameter_mappings(params))
+        every = list(parameter_mappings(params))
         for mapping in every:
             for word in _REQUEST_WORDS:
-                schema = to_json_schema(mapping.get(word))
+                asked = mapping.get(word)
+                schema = to_json_schema(asked) or _choices(asked)
                 if schema is not None:
                     return schema
+            if (schema := _choices(mapping)) is not None:
+                return schema
         for mapping in every:
             output = mapping.get("ls_structured_output_format")
             if isinstance(output, Mapping):
@@ -61,7 +71,7 @@ def tool_schemas_from_request(params: Mapping[str, Any]) -> dict[str, dict[str, 
     """
     schemas: dict[str, dict[str, Any]] = {}
     try:
-        for mapping in _parameter_mappings(params):
+        for mapping in parameter_mappings(params):
             tools = mapping.get("tools") or mapping.get("functions")
             for tool in tools if isinstance(tools, Sequence) and not isinstance(tools, str) else ():
                 inner = tool.get("function", tool) if isinstance(tool, Mapping) else None
@@ -76,10 +86,10 @@ def tool_schemas_from_request(params: Mapping[str, Any]) -> dict[str, dict[str, 
     return schemas
 
 
-def _parameter_mappings(params: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    pending: list[Any] = [params]
-    while pending:
-        mapping = pending.pop(0)
-        if isinstance(mapping, Mapping):
-            yield mapping
-            pending += [mapping.get(name) for name in _NESTED_PARAMS]
+def _choices(mapping: Any) -> dict[str, Any] | None:
+    """The closed list of whole answers that a request asks for."""
+    for word in _CHOICE_WORDS if isinstance(mapping, Mapping) else ():
+        choices = mapping.get(word)
+        if isinstance(choices, (list, tuple)) and choices and all(isinstance(choice, str) for choice in choices):
+            return {"enum": list(choices)}
+    return None

@@ -16,7 +16,8 @@ _MAX_WORK = 4
 """Objects are tried until they add up to this many times the length of the tokens' text."""
 _MAX_MARKUP = 200
 """Code points of markup that are looked at before and behind a call."""
-_BEFORE = r"\s|<[^<>\n]*>|\[/?[A-Z_]+\]|```(?:json)?|[\[,]|functions?[.=:]?"
+# Marks that begin something: those that end the call before are that call's.
+_BEFORE = r"\s|<(?!/|[^<>\n]*end)[^<>\n]*>|\[[A-Z_]+\]|```(?:json)?|\[|(?<=[}\]]),|functions?[.=:]?|:[0-9]+"
 _BEHIND = re.compile(r"(?:\s|</[^<>\n]*>|<[|｜][^<>\n]*>|\[/[A-Z_]+\]|```|[\];]|,(?=\s*[{\[<\]]))*")
 
 

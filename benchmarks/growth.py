@@ -1,0 +1,164 @@
+"""Does the work on a structured answer grow with its size, and no faster? Every shape that was once worse, and others.
+
+For each shape an answer of N and one of 2N are measured: processor time (the best of several) and the peak of what is
+allocated. The time of 2N is at most 2.5 times that of N, and the memory too.
+
+    python benchmarks/growth.py [--check] [--seconds S] [--only TEXT]
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+from langchain_logprobs.confidence.fields.assign import field_confidences
+from langchain_logprobs.confidence.fields.tool_calls import tool_call_confidences
+from langchain_logprobs.formats.tokens import Alternative, TokenLogprob
+
+MOST = 2.5
+OTHERS = tuple(Alternative(f"lab{number}", -2.0 - number) for number in range(20))
+Work = Callable[[], object]
+
+
+def cut(text: str, size: int = 4, alternatives: tuple[Alternative, ...] = ()) -> list[TokenLogprob]:
+    """A text as tokens of a few characters."""
+    return [TokenLogprob(text[at : at + size], -0.1, None, alternatives) for at in range(0, len(text), size)]
+
+
+def fields(text: str, schema: object = None, **options: Any) -> Work:
+    """The fields of a text."""
+    tokens = cut(text, **options)
+    return lambda: field_confidences(tokens, text, schema=schema)
+
+
+def calls(size: int) -> Work:
+    """The arguments of parallel tool calls, each with an enumeration."""
+    made = [{"name": "f", "args": {"a": n, "b": "steel"}, "id": str(n)} for n in range(size)]
+    tokens = cut("".join(json.dumps(call["args"]) for call in made), 3)
+    schemas = {"f": {"properties": {"b": {"enum": ["steel", "iron"]}}}}
+    return lambda: tool_call_confidences(tokens, made, schemas=schemas)
+
+
+def marked_calls(size: int) -> Work:
+    """The same call again and again, in the markup of a chat template."""
+    made = [{"name": "f", "args": {"a": 1}, "id": str(n)} for n in range(size)]
+    tokens = cut('<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>\n' * size, 3)
+    return lambda: tool_call_confidences(tokens, made)
+
+
+def enumeration(size: int) -> dict[str, Any]:
+    """An array of values from a list of this many."""
+    return {"type": "array", "items": {"enum": [f"label_{number}" for number in range(size)]}}
+
+
+def repeated(size: int, *, nested: bool = False) -> str:
+    """An object whose keys all come twice."""
+    value = '{"x":[1,{"y":2}]}' if nested else "0"
+    return "{" + ",".join(f'"k{number}":{value}' for number in [*range(size), *range(size)]) + "}"
+
+
+def deep(size: int) -> str:
+    """Many nests of a hundred levels."""
+    return "[" + ",".join(["[" * 100 + "1" + "]" * 100] * size) + "]"
+
+
+def union(size: int) -> dict[str, Any]:
+    """A place where one of many constants stands, each in a branch of its own."""
+    return {"items": {"anyOf": [{"const": f"label_{number}"} for number in range(size)]}}
+
+
+SHAPES: dict[str, tuple[int, Callable[[int], Work]]] = {
+    "long key over many values": (24_000, lambda n: fields('{"' + "k" * n + '":[' + ",".join(["0"] * (n // 2)) + "]}")),
+    "long keys in each other": (200, lambda n: fields(('{"' + "k" * 50 * n + '":') * 4 + '[0,"x"]' + "}" * 4)),
+    "repeated keys": (5_000, lambda n: fields(repeated(n))),
+    "repeated keys over containers": (1_500, lambda n: fields(repeated(n, nested=True))),
+    "many numbers": (10_000, lambda n: fields("[" + ",".join(["12"] * n) + "]")),
+    "many texts": (6_000, lambda n: fields("[" + ",".join(['"steel bolt"'] * n) + "]", alternatives=OTHERS[:3])),
+    "many booleans and alternatives": (
+        3_000, lambda n: fields("[" + ",".join(["true"] * n) + "]", alternatives=OTHERS)),
+    "many empty values": (8_000, lambda n: fields("[" + ",".join(['""', "{}", "[]"] * (n // 3)) + "]")),
+    "one token for everything": (10_000, lambda n: fields("[" + ",".join(["true"] * n) + "]", size=10**9)),
+    "one token for everything, pretty": (5_000, lambda n: fields(json.dumps([True, "x"] * n, indent=8), size=10**9)),
+    "a token of a large part": (
+        8_000, lambda n: fields("[" + ",".join(["true"] * n) + "]", size=n, alternatives=OTHERS)),
+    "items of an enumeration": (
+        300, lambda n: fields(json.dumps(enumeration(n)["items"]["enum"]), enumeration(n), alternatives=OTHERS)),
+    "items of a union of constants": (
+        300, lambda n: fields(json.dumps(enumeration(n)["items"]["enum"]), union(n), alternatives=OTHERS)),
+    "optional texts": (2_000, lambda n: fields(
+        "[" + ",".join(['"steel"', "null"] * n) + "]", {"items": {"type": ["string", "null"]}}, alternatives=OTHERS)),
+    "keys that the schema does not name": (3_000, lambda n: fields(
+        json.dumps({f"k{number}": "a" for number in range(n)}), {"additionalProperties": {"enum": ["a", "b"]}})),
+    "nested": (60, lambda n: fields(deep(n))),
+    "objects": (1_500, lambda n: fields(json.dumps([{"id": number, "ok": True} for number in range(n)]))),
+    "JSON lines": (1_500, lambda n: fields("\n".join(['{"id": 1, "ok": true}'] * n))),
+    "documents in prose": (1_500, lambda n: fields("Another: {\"id\": 1} and so on. " * n)),
+    "documents in fences": (1_500, lambda n: fields("Now:\n```json\n{\"id\": 1}\n```\n" * n)),
+    "brackets in prose": (15_000, lambda n: fields("see [x] {y} " * n)),
+    "open brackets": (20_000, lambda n: fields("{ " * n)),
+    "open fences": (10_000, lambda n: fields("```json\n" * n)),
+    "long text": (40_000, lambda n: fields('{"a":"' + "word " * n + '"}')),
+    "escapes": (20_000, lambda n: fields('{"a":"' + "\\u00e9\\n" * n + '"}')),
+    "characters of several bytes": (8_000, lambda n: fields("[" + ",".join(['"日本"'] * n) + "]", size=3)),
+    "cut off": (8_000, lambda n: fields('[{"a":' * 20 + "[" + ",".join(["1.5"] * n))),
+    "tool calls": (160, calls),
+    "tool calls in markup": (160, marked_calls),
+}  # fmt: skip
+
+
+def seconds(work: Work, most: float) -> float:
+    """The least processor time of several runs, which take about as long as asked for."""
+    best, began = float("inf"), time.process_time()
+    while time.process_time() - began < most:
+        gc.collect()
+        start = time.process_time()
+        work()
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def peak(work: Work) -> int:
+    """The most bytes that were allocated at once, the result included."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        kept = work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        del kept
+        tracemalloc.stop()
+
+
+def main() -> int:
+    """Measure every shape, print the growth, and check it if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="fail where a shape grows faster than its size")
+    parser.add_argument("--seconds", type=float, default=0.6, help="processor time for each measurement")
+    parser.add_argument("--only", default="", help="only the shapes with this in their name")
+    options = parser.parse_args()
+    failed = 0
+    print(f"{'shape':36} {'N':>7} {'ms':>9} {'2N: ms':>9} {'times':>6} {'MB':>7} {'2N: MB':>7} {'times':>6}")
+    for name, (size, make) in SHAPES.items():
+        if options.only not in name:
+            continue
+        small, large = make(size), make(2 * size)
+        times = seconds(small, options.seconds), seconds(large, options.seconds * 2)
+        bytes_ = peak(small), peak(large)
+        grown = times[1] / times[0], bytes_[1] / max(bytes_[0], 100_000)
+        bad = max(grown) > MOST
+        failed += bad
+        print(
+            f"{name:36} {size:7} {times[0] * 1e3:9.1f} {times[1] * 1e3:9.1f} {grown[0]:6.2f} {bytes_[0] / 1e6:7.2f}"
+            f" {bytes_[1] / 1e6:7.2f} {grown[1]:6.2f}{'  MISSED' if bad else ''}"
+        )
+    return 1 if options.check and failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
