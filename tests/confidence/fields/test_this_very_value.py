@@ -234,7 +234,8 @@ class TestOtherSpellings:
         tokens = tokens_of(
             ['{"a":', -0.0], [space + '"', ln(0.6), [[space + "null", ln(0.4)]]],
             ["good", ln(0.9), [["bad", ln(0.1)]]], [space + "day", -0.0], ['",', -0.0], [space + '"n":', -0.0],
-            [space + "4", ln(0.7), [[space + "null", ln(0.2)]]], [space + "}", ln(0.5), [["}", ln(0.3)], ["2", ln(0.2)]]],
+            [space + "4", ln(0.7), [[space + "null", ln(0.2)]]],
+            [space + "}", ln(0.5), [["}", ln(0.3)], ["2", ln(0.2)]]],
         )  # fmt: skip
         report = field_confidences(tokens, '{"a": "good day", "n": 4 }', schema=self.SCHEMA)
         assert report["/a"].confidence == pytest.approx(0.54)
