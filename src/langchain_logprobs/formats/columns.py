@@ -70,12 +70,12 @@ class Columns:
         Raises:
             TypeError: A text is no str, or a logprob no number.
         """
-        self.texts = [] if texts is None else texts
+        self.texts: list[str] = [] if texts is None else texts
         "".join(self.texts)  # raises where one is no str
         self._sources = [] if sources is None else sources
         self.censored: dict[int, float | None] = {}
         self.rounded: dict[int, float] = {}
-        self.logprobs = [
+        self.logprobs: list[float] = [
             logprob if type(logprob) is float and _SURELY_HONEST < logprob <= 0.0 else _NAN for logprob in logprobs
         ]
         total = sum(self.logprobs)

@@ -23,7 +23,9 @@ class TokenReader:
     def __init__(self, tokens: Sequence[TokenLogprob]) -> None:
         """Read the tokens' logprobs."""
         self._tokens = Tokens.of(tokens)
-        self.logprobs = [None if logprob != logprob else logprob for logprob in self._tokens.logprobs]
+        self.logprobs: list[float | None] = [
+            None if logprob != logprob else logprob for logprob in self._tokens.logprobs
+        ]
 
     def __len__(self) -> int:
         """Return how many tokens there are."""
