@@ -12,7 +12,7 @@ import logging
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -90,13 +90,6 @@ class Run:
         self.private: bool = False
         self.children: dict[int, Run] = {}
         self.watch: weakref.ref[UUID] | None = None
-
-    def ancestors(self) -> Iterator[Run]:
-        """Yield the runs above, nearest first."""
-        run = self.parent
-        while run is not None:
-            yield run
-            run = run.parent
 
 
 class OpenRuns:
