@@ -78,7 +78,7 @@ class Columns:
         Raises:
             TypeError: A text is no str, or a logprob no number.
         """
-        self.texts = [] if texts is None else texts
+        self.texts: list[str] = [] if texts is None else texts
         "".join(self.texts)  # raises where one is no str
         self._sources = [] if sources is None else sources
         self.censored: dict[int, float | None] = {}
