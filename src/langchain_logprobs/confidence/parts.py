@@ -13,7 +13,7 @@ from itertools import accumulate
 from operator import eq
 
 from langchain_logprobs.confidence.alignment.align import Alignment, AlignmentStatus, align
-from langchain_logprobs.confidence.alignment.token_bytes import is_special, token_bytes, utf8
+from langchain_logprobs.confidence.alignment.token_bytes import bytes_of, is_special, readings, utf8
 from langchain_logprobs.confidence.fields.tool_calls import ToolCallReport, tool_call_confidences
 from langchain_logprobs.confidence.inputs import Asked, Choice
 from langchain_logprobs.confidence.thinking import is_mark, thinking_end
@@ -88,8 +88,8 @@ class _Division:
         if echoed and text.startswith(echoed):
             start = max(start, len(echoed))
         answer = [index for index in placed if alignment.failed or alignment.ends[index] > start]
-        self._find_reasoning_before(answer)
-        calls = self._find_tool_calls(answer)
+        self._find_reasoning_before(range(len(self.tokens)) if alignment.failed else self._before(answer), alignment)
+        calls = self._find_tool_calls([] if alignment.failed else answer)
         taken = self.reasoning | self.tool_call
         answer = [index for index in answer if index not in taken]
         taken.update(answer)
@@ -134,18 +134,13 @@ class _Division:
     def _reasoning_text(self) -> set[int]:
         """The first tokens, where they spell the reasoning text that came apart; behind marks and white space."""
         core = utf8(self.choice.reasoning_text.strip())
-        if not core:
-            return set()
-        pieces = [token_bytes(token) for token in self.tokens]
-        joined = b"".join(pieces)
-        at = joined.find(core)
-        if at < 0:
-            return set()
-        ends = list(accumulate(map(len, pieces)))
-        first = bisect_left(ends, at + 1)
-        if not all(self._is_mark(index) for index in range(first)):
-            return set()
-        return set(range(bisect_left(ends, at + len(core)) + 1))
+        for _, pieces in readings(self.tokens.texts, bytes_of(self.tokens)) if core else ():
+            at = b"".join(pieces).find(core)
+            if at >= 0:
+                ends = list(accumulate(map(len, pieces)))
+                before = range(bisect_left(ends, at + 1))
+                return set(range(bisect_left(ends, at + len(core)) + 1)) if all(map(self._is_mark, before)) else set()
+        return set()
 
     def _placed(self, alignment: Alignment) -> list[int]:
         if alignment.failed:
