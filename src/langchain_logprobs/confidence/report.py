@@ -87,10 +87,10 @@ class ConfidenceReport:
     Example:
         >>> from langchain_core.messages import AIMessage
         >>> from langchain_logprobs import confidence_of
-        >>> entries = [{"token": "Lima", "logprob": -0.2, "top_logprobs": []}]
+        >>> entries = [{"token": "Lima", "logprob": -0.1, "top_logprobs": []}]
         >>> report = confidence_of(AIMessage("Lima", response_metadata={"logprobs": {"content": entries}}))
         >>> report.status, report.level, round(report.score, 3)
-        ('recorded', 'high', 0.819)
+        ('recorded', 'high', 0.905)
     """
 
     status: StatusName
