@@ -43,6 +43,22 @@ def thinking_end(text: str) -> int:
     return 0 if any(_BEGIN.match(text, at) for at in _places_of_marks(text, mark.start())) else mark.end()
 
 
+def ends_reasoning(text: str) -> bool:
+    """Tell whether the end mark of a reasoning text is in a text."""
+    return _END.search(text) is not None
+
+
+def reasoning_end(text: str) -> int:
+    """Return the offset behind the last end mark of a reasoning text, in code points; 0 where there is none.
+
+    For joined tokens, whose answer is still to be found. Of an answer's text, `thinking_end` tells more.
+    """
+    offset = 0
+    for match in _END.finditer(text):
+        offset = match.end()
+    return offset
+
+
 def is_mark(text: str) -> bool:
     """Tell whether a text is nothing but a mark around a reasoning text, or white space beside one."""
     return not text.strip() or _BEGIN.fullmatch(text.strip()) is not None or _END.fullmatch(text.strip()) is not None

@@ -34,10 +34,6 @@ SPECIAL = re.compile(
 )
 """A control token of a chat template."""
 
-_END_OF_REASONING = re.compile(
-    r"</(?:\w+:)?(?:think|thinking|thought|reasoning|reason)>|\[/THINK\]|◁/think▷"
-    r"|<\|(?:END_THINKING|end_of_thought|/think)\|>|<\|channel\|>final<\|message\|>"
-)
 # GPT-2's map: a printable Latin-1 character stands for its own number, the 68 others for the rest, from U+0100 on.
 _BYTE_LEVEL = re.compile("[!-~¡-¬®-\u0143]+")
 _UNMAPPED = [*range(0x21), *range(0x7F, 0xA1), 0xAD]
@@ -161,19 +157,6 @@ def lost(word: str, raw: bytes | None) -> bool:
 def is_special(word: str) -> bool:
     """Return whether a token's text looks like a control token of a chat template, end-of-text and the like."""
     return SPECIAL.fullmatch(word) is not None
-
-
-def ends_reasoning(text: str) -> bool:
-    """Return whether the end mark of a reasoning part is in the text."""
-    return _END_OF_REASONING.search(text) is not None
-
-
-def reasoning_end(text: str) -> int:
-    """Return the offset behind the last end mark of a reasoning part; 0 where there is none."""
-    offset = 0
-    for match in _END_OF_REASONING.finditer(text):
-        offset = match.end()
-    return offset
 
 
 def _unescape(text: str) -> bytes:

@@ -84,7 +84,7 @@ def field_confidences(
         return FieldReport(FieldStatus.NO_LOGPROBS, alignment.status)
     if alignment.failed:
         return FieldReport(FieldStatus.FAILED, alignment.status)
-    reader = TokenReader(tokens)
+    reader = TokenReader(tokens, alignment.spelling)
     if label is not None:
         fields = Assignment(reader, alignment, [label.value], node, label=label).fields()
         return FieldReport(

@@ -112,7 +112,7 @@ class _Work:
         self, tokens: Sequence[TokenLogprob], alignment: Alignment, begin: int, schemas: Mapping[str, object]
     ) -> None:
         self.alignment = alignment
-        self.reader = TokenReader(tokens)
+        self.reader = TokenReader(tokens, alignment.spelling)
         self.begin = begin
         self.limit = len(alignment.text)  # where the call behind the next one begins
         self.places = CallPlaces(alignment.text, begin)

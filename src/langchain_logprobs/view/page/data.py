@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Any
 
 from langchain_logprobs._version import __version__
-from langchain_logprobs.confidence.alignment.token_bytes import reasoning_end
+from langchain_logprobs.confidence.thinking import reasoning_end
 from langchain_logprobs.telemetry import names
 from langchain_logprobs.view.answer import Answer, is_number, number, string
 from langchain_logprobs.view.events import Chunks, choices_of, chunks_of, stretches_of
