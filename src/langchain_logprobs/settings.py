@@ -141,6 +141,7 @@ class Settings:
     """What is recorded, and how much of it. Immutable.
 
     Example:
+        >>> from langchain_logprobs import Settings
         >>> Settings(capture_text=False, low_probability=0.1).low_probability
         0.1
 

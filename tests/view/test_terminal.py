@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.style import Style
 
 from langchain_logprobs import LogprobsCallbackHandler
+from langchain_logprobs.confidence.printable import printable
 from langchain_logprobs.view.model import EventData, SpanData
 from langchain_logprobs.view.terminal.pen import Pen, decimal, screen_theme
-from langchain_logprobs.view.terminal.shading import BANDS, CENSORED, band_of, printable, token_text
+from langchain_logprobs.view.terminal.shading import BANDS, CENSORED, band_of, token_text
 from langchain_logprobs.view.terminal.trace import TraceView, print_traces
 
 ANSWER = {

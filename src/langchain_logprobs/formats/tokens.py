@@ -28,6 +28,11 @@ class Alternative(NamedTuple):
         logprob: Natural logarithm of its probability (nats), raw: it may be a sentinel such as -9999.0. None where
             the provider sent none.
         bytes: Its UTF-8 bytes; None where the provider sent none.
+
+    Example:
+        >>> from langchain_logprobs import Alternative
+        >>> Alternative(" 1936", -0.97).token
+        ' 1936'
     """
 
     token: str
@@ -46,6 +51,12 @@ class TokenLogprob(NamedTuple):
         bytes: Its UTF-8 bytes, which can be part of a character; None where the provider sent none.
         alternatives: What else the model could have said here, the sampled token often among them, in the provider's
             order; empty where none were asked for.
+
+    Example:
+        >>> from langchain_logprobs import Alternative, TokenLogprob
+        >>> token = TokenLogprob(" 1935", -0.89, alternatives=[Alternative(" 1936", -0.97)])
+        >>> token.logprob, token.alternatives[0].token
+        (-0.89, ' 1936')
     """
 
     token: str

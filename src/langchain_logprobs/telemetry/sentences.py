@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
+from langchain_logprobs.confidence.printable import decimal
 from langchain_logprobs.confidence.report import ConfidenceReport, Leaf
 from langchain_logprobs.confidence.stretches import Stretch
 from langchain_logprobs.formats.tokens import Alternative, usable_logprob
@@ -115,16 +116,6 @@ def about(stretch: Stretch, token: str) -> str:
     more = "".join(f", {_short(text)} {decimal(mass)}" for text, mass in others[1:])
     probability = None if stretch.censored_count else stretch.min_probability
     return f"“{_short(stretch.text)}” {decimal(probability)}{nearly}{more}"
-
-
-def decimal(probability: float | None) -> str:
-    """Return a probability as a person reads it: `.41`, `<.01`, `1.0`; of none `?`."""
-    if probability is None:
-        return "?"
-    if 0.0 < probability < 0.005:
-        return "<.01"
-    shown = f"{probability:.2f}"
-    return "1.0" if shown == "1.00" else shown.removeprefix("0")
 
 
 def _of_tokens(report: ConfidenceReport) -> list[Place]:

@@ -8,12 +8,13 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from langchain_logprobs.confidence.printable import printable
 from langchain_logprobs.telemetry import names
 from langchain_logprobs.view.answer import Answer, Field, Token, number, string
 from langchain_logprobs.view.terminal.flow import Flow
 from langchain_logprobs.view.terminal.json_lines import json_lines
 from langchain_logprobs.view.terminal.pen import Pen, decimal
-from langchain_logprobs.view.terminal.shading import BANDS, LIST_BELOW, band_of, printable, token_text
+from langchain_logprobs.view.terminal.shading import BANDS, LIST_BELOW, band_of, token_text
 
 LISTED = 5
 """Tokens of an answer that are listed as its least certain ones."""
