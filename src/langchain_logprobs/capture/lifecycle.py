@@ -230,7 +230,7 @@ class Lifecycle:
             chunks=first.chunks,
             start_time=run.start_time,
             end_time=end_time,
-            known_paths=lambda: known_paths(report, call.asked),
+            known_paths=lambda: known_paths(report, call.asked, self._settings.max_fields),
         )
         if not self.spanless:
             telemetry.record_call(run.span, ended)
