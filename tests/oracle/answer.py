@@ -104,4 +104,3 @@ def reading(given: Given, divided: Parts) -> Read:
         if all(data[slice(*span)] in piece for piece, span in placed):
             return lambda token: way(token)  # type: ignore[no-any-return]
     return alignment.as_sent
-

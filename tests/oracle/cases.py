@@ -21,7 +21,23 @@ WORDS = [
     *("The", "sky", "is", "blue", "not", "Zürich", "42", "7.5", "true", "maybe", "{", "[1]", "ok.", "x=1,"),
     *("안녕", "日本", "😀", "नमस्ते", "שלום", "é", "so", "null", "no", "nobody", "\n", "- ", "(see", "“a”"),
 ]
-STRINGS = ["a", "ab", "red", "blue", "", "Zürich", 'q"x', "l\nm", "日本", "😀!", "null", "4", "a/b~", "x" * 30, "so so so"]
+STRINGS = [
+    "a",
+    "ab",
+    "red",
+    "blue",
+    "",
+    "Zürich",
+    'q"x',
+    "l\nm",
+    "日本",
+    "😀!",
+    "null",
+    "4",
+    "a/b~",
+    "x" * 30,
+    "so so so",
+]
 ODD = (None, -9999.0, -100.0, -1000.0, math.nan, -math.inf, 0.7, 3e-5)
 
 
@@ -57,7 +73,9 @@ class Maker:
     def value(self, depth: int = 0) -> Any:
         kind = self.chance.choice(["string", "string", "number", "word", "object", "array"][: 4 if depth > 2 else 6])
         if kind == "object":
-            return {self.one("a", "b", "n/x", "kind", "name"): self.value(depth + 1) for _ in range(self.one(0, 1, 2, 3))}
+            return {
+                self.one("a", "b", "n/x", "kind", "name"): self.value(depth + 1) for _ in range(self.one(0, 1, 2, 3))
+            }
         if kind == "array":
             return [self.value(depth + 1) for _ in range(self.one(0, 1, 2))]
         if kind == "number":
@@ -204,7 +222,20 @@ def make(seed: int) -> Case:
 def around(maker: Maker, body: str) -> tuple[list[str], str, str, tuple[str, ...]]:
     """What the tokens spell before an answer, the text that LangChain has, and the reasoning that it has apart."""
     thought = maker.words(10).replace("{", "(").strip() or "hm"
-    way = maker.one("plain", "plain", "plain", "plain", "stripped", "inside", "apart", "marked", "harmony", "told", "cut off", "fence")
+    way = maker.one(
+        "plain",
+        "plain",
+        "plain",
+        "plain",
+        "stripped",
+        "inside",
+        "apart",
+        "marked",
+        "harmony",
+        "told",
+        "cut off",
+        "fence",
+    )
     maker.form.append(way)
     if way == "stripped":
         return ["<think>", thought, "</think>", "\n\n"], body.strip(), "", ()
