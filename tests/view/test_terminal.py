@@ -97,10 +97,9 @@ def test_in_colour_doubt_is_a_background_and_an_underline_and_certainty_is_neith
 
 
 def test_no_color_is_honoured_and_the_underline_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    for text in (
-        draw(call(ANSWER), colours="truecolor", no_color=True),
-        (monkeypatch.setenv("NO_COLOR", "1"), draw(call(ANSWER), colours="truecolor"))[1],
-    ):
+    switched_off = draw(call(ANSWER), colours="truecolor", no_color=True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    for text in (switched_off, draw(call(ANSWER), colours="truecolor")):
         assert not re.search(r"\x1b\[[\d;]*[34]8;", text)
         assert "\x1b[4m‹the›" in text
         assert "\x1b[1;4m«Amazon↓»" in text
