@@ -98,21 +98,15 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 IMPORT = """
-import sys, time
+import sys
 import langchain_core.callbacks
-before, start = set(sys.modules), time.perf_counter()
+before = set(sys.modules)
 import langchain_logprobs
-took = time.perf_counter() - start
-heavy = [name for name in set(sys.modules) - before if not name.startswith("langchain_logprobs")]
-print(took, len([name for name in heavy if name.partition(".")[0] in ("opentelemetry", "rich", "langsmith", "openai")]))
+print(*sorted(set(sys.modules) - before))
 """
 
 
 def test_importing_the_package_costs_nearly_nothing() -> None:
-    times = []
-    for _ in range(5):
-        done = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True)
-        took, heavy = done.stdout.split()
-        assert heavy == "0"
-        times.append(float(took))
-    assert min(times) < 0.015
+    # Two small modules: the rest is imported when it is first used.
+    done = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["langchain_logprobs", "langchain_logprobs._version"]

@@ -48,9 +48,9 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         FakeListChatModel not_requested
     """
 
-    run_inline = cast(bool, InlineUnlessItStarvesOthers())
+    run_inline: bool = cast(bool, InlineUnlessItStarvesOthers())
     # LangChain asks this once a token. In the base class the answer is a property, which costs as much as the rest.
-    ignore_llm = cast(Any, False)
+    ignore_llm: Any = False
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from langchain_logprobs import Alternative, Measures, TokenLogprob, measure
 from langchain_logprobs.formats.read import Reading, read_container
+from tests.profile import examples
 from tests.token_lists import VECTOR_C
 
 # fmt: off
@@ -136,7 +137,7 @@ any_token = st.builds(
 )
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=examples(1_000))
 @given(st.lists(any_token, max_size=12), st.randoms(use_true_random=False))
 def test_any_input_gives_finite_numbers_and_order_of_alternatives_changes_nothing(tokens, random) -> None:
     measures = measure(tokens)
@@ -159,7 +160,7 @@ def is_honest(logprob: float | None) -> bool:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(st.lists(st.floats(min_value=-9997.0, max_value=0.0).filter(is_honest), min_size=1, max_size=30))
 def test_the_measures_agree_with_each_other(logprobs) -> None:
     measures = measure([TokenLogprob("t", logprob) for logprob in logprobs])
@@ -240,7 +241,7 @@ def by_the_book(tokens: list[TokenLogprob], low_probability: float = 0.2) -> dic
     }
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 @given(
     st.lists(any_token, max_size=12)
     | st.lists(

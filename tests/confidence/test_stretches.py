@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from langchain_logprobs.confidence.alignment.align import align
 from langchain_logprobs.confidence.stretches import FLARE, Stretch, low_confidence_stretches, worst_stretches
 from langchain_logprobs.formats.tokens import TokenLogprob, Tokens
+from tests.profile import examples
 from tests.token_lists import VECTOR_C, tokens_of
 
 VECTOR_A = [["Paris", -0.05], [" is", -0.9], [" the", -0.3], [" capital", -0.01], [".", -1.6]]
@@ -48,7 +49,7 @@ class TestFlare:
         [stretch] = low_confidence_stretches(tokens_of(*VECTOR_B), **FLARE)
         assert (stretch.token_start, stretch.token_count) == (1, 4)
 
-    @settings(max_examples=300, deadline=None, derandomize=True)
+    @settings(max_examples=examples(300))
     @given(
         st.lists(
             st.tuples(st.sampled_from(["a", " b", ",", ".", " the", "_", "\n", "é", " 7"]), st.floats(-6, 0)),
@@ -211,7 +212,7 @@ class TestInput:
         with pytest.raises(ValueError, match=next(iter(bad))):
             low_confidence_stretches([], **bad)
 
-    @settings(max_examples=600, deadline=None, derandomize=True)
+    @settings(max_examples=examples(600))
     @given(
         st.lists(
             st.tuples(

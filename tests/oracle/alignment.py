@@ -13,12 +13,12 @@ Spans = tuple[tuple[int, int] | None, ...]
 
 WHITE = b" \t\n\r\v\f"
 LOST = "\ufffd"
-END_OF_REASONING = re.compile(r"</think>")
+END_OF_REASONING = re.compile(r"</think>|<\|channel\|>final<\|message\|>")
 SPECIAL = re.compile(r"<\|\w+\|>|</?s>")
 MARK = re.compile(r"<\|\w+\|>|</?s>|</?tool_call>")
 OPENING = re.compile(r"(?:[ \t\n\r\v\f]|<\|\w+\|>|</?s>|```\w*)*")
 CLOSING = re.compile(r"(?:[ \t\n\r\v\f]|<\|\w+\|>|</?s>|`{3,}|</tool_call>)*")
-TOOL_CALL = "<tool_call>"
+TOOL_CALL = re.compile(r"<tool_call>|\[TOOL_CALLS\]")
 PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
 GPT2 = {chr(byte): byte for byte in PRINTABLE} | {
     chr(256 + at): byte for at, byte in enumerate(byte for byte in range(256) if byte not in PRINTABLE)
@@ -98,20 +98,28 @@ def answers(pieces: list[bytes], wanted: bytes) -> Iterator[int]:
         first = reasoning_end(joined)
         behind = decode(joined[first:])
         blank = len(behind) - len(behind.lstrip(WHITE.decode()))
-        if first and (CLOSING.fullmatch(behind) or behind[blank:].startswith(TOOL_CALL)):
+        if first and (CLOSING.fullmatch(behind) or TOOL_CALL.match(behind, blank)):
             yield from (at for at in everywhere if first <= at and at + len(wanted) <= first + blank)
         return
     possible = [at for at in everywhere if may_begin(pieces, at, wanted)]
     at_end = [at for at in possible if closes(joined, at + len(wanted), len(joined)) and not in_tool_call(joined, at)]
-    call = joined.find(TOOL_CALL.encode(), reasoning_end(joined))
+    call = call_start(joined)
     before_call = [at for at in possible if at + len(wanted) <= call and closes(joined, at + len(wanted), call)]
     yield from at_end or before_call
 
 
 def in_tool_call(joined: bytes, at: int) -> bool:
     """Whether the last mark of a tool call behind the reasoning and before a place opens one."""
-    marks = re.findall("</?tool_call>", decode(joined[reasoning_end(joined) : max(at, reasoning_end(joined))]))
-    return marks[-1:] == [TOOL_CALL]
+    shown = decode(joined[reasoning_end(joined) : max(at, reasoning_end(joined))])
+    marks = re.findall(rf"</tool_call>|{TOOL_CALL.pattern}", shown)
+    return marks[-1:] not in ([], ["</tool_call>"])
+
+
+def call_start(joined: bytes) -> int:
+    """Where the first tool call behind the reasoning begins; -1 where none does."""
+    end = reasoning_end(joined)
+    call = TOOL_CALL.search(decode(joined[end:]))
+    return -1 if call is None else end + len(decode(joined[end:])[: call.start()].encode("utf-8", "surrogateescape"))
 
 
 def reasoning_end(joined: bytes) -> int:
@@ -228,7 +236,8 @@ def endings(parts: list[Part]) -> Iterator[list[Part]]:
             )
             if known is None:
                 behind = b"".join([LOST.encode() if other is None else other for _, other in parts[at + 1 :]])
-            shown, _, call = decode(behind).partition(TOOL_CALL)
+            call = TOOL_CALL.search(decode(behind))
+            shown = decode(behind)[: call.start() if call else None]
             if CLOSING.fullmatch(shown) and (call or LOST not in shown):
                 yield [*parts[:at], (index, known[:offset] if known is not None else None)]
 
@@ -272,7 +281,7 @@ def join(way: dict[int, tuple[int, int]], index: int, start: int, end: int) -> d
 def answers_of(tokens: list[TokenLogprob]) -> Iterator[list[bytes]]:
     """The readings; also without the reasoning, and also without that and what begins with a tool call."""
     joined = encode("".join(token.token for token in tokens))
-    end, call = reasoning_end(joined), joined.find(TOOL_CALL.encode(), reasoning_end(joined))
+    end, call = reasoning_end(joined), call_start(joined)
     for pieces in readings(tokens):
         yield pieces
         thought = [bool(end) and length(tokens[:at]) < end for at in range(len(tokens))]

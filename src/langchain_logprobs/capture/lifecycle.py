@@ -23,7 +23,7 @@ from langchain_logprobs.telemetry.process import is_suppressed
 from langchain_logprobs.telemetry.roll_up import RollUp
 from langchain_logprobs.telemetry.spans import EndedCall, Kind, Telemetry
 
-logger = logging.getLogger("langchain_logprobs")
+logger: logging.Logger = logging.getLogger("langchain_logprobs")
 
 _MOST_REMEMBERED = 1_000
 _said: set[tuple[str, str]] = set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain
-from typing import Any, Final, NamedTuple, TypeVar, overload
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar, overload
 
 from langchain_logprobs.formats.columns import Columns
 from langchain_logprobs.formats.columns import usable_logprob as usable_logprob
@@ -81,9 +81,9 @@ class Alternatives(Sequence[Alternative]):
 
     def __init__(self, columns: Columns, start: int, stop: int) -> None:
         """Stand for the items of the columns from `start` to before `stop`."""
-        self.columns = columns
-        self.start = start
-        self.stop = stop
+        self.columns: Columns = columns
+        self.start: int = start
+        self.stop: int = stop
 
     @property
     def texts(self) -> list[str]:
@@ -158,11 +158,11 @@ class Tokens(Sequence[TokenLogprob]):
     ) -> None:
         """Take the columns of the tokens, those of their alternatives, and where each token's end; empty without."""
         self._own = Columns() if own is None else own
-        self.texts = self._own.texts
-        self.logprobs = self._own.logprobs
-        self.censored = self._own.censored
-        self.alternatives = Columns() if alternatives is None else alternatives
-        self.stops = [*stops]
+        self.texts: list[str] = self._own.texts
+        self.logprobs: list[float] = self._own.logprobs
+        self.censored: dict[int, float | None] = self._own.censored
+        self.alternatives: Columns = Columns() if alternatives is None else alternatives
+        self.stops: list[int] = [*stops]
 
     @classmethod
     def of(cls, tokens: Iterable[TokenLogprob]) -> Tokens:
@@ -267,7 +267,7 @@ class Tokens(Sequence[TokenLogprob]):
         """Tell whether the other is a list of the same items."""
         return isinstance(other, (list, Tokens)) and list(self) == list(other)
 
-    __hash__ = None  # type: ignore[assignment]  # as the list that it equals
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # as the list that it equals
 
     def __repr__(self) -> str:
         """Look like that list."""

@@ -3,7 +3,6 @@
 import itertools
 import json
 import math
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +16,7 @@ from langchain_logprobs.confidence.fields.find_json import find_document
 from langchain_logprobs.confidence.fields.json_scan import scan
 from langchain_logprobs.confidence.fields.report import Field, FieldReport, FieldStatus
 from langchain_logprobs.formats.tokens import TokenLogprob
+from tests.profile import examples
 
 KEYS = st.sampled_from(["a", "b", "", "a/b", "~", 'q"', "é", "日本", "😀", "\\", "\n", "0"]) | st.text(max_size=5)
 NUMBERS = st.sampled_from(
@@ -133,7 +133,7 @@ def check_containers(report: FieldReport, tokens: list[TokenLogprob]) -> None:
                 assert holder.confidence == min([*inside, *outer])
 
 
-@settings(max_examples=2600, deadline=None, derandomize=True)
+@settings(max_examples=examples(2600))
 @given(st.data(), DOCUMENTS)
 def test_fields_are_those_of_json_loads(data: st.DataObject, text: str) -> None:
     tokens = cut(data, text)
@@ -168,7 +168,7 @@ def test_fields_are_those_of_json_loads(data: st.DataObject, text: str) -> None:
     assert last - shown == set()
 
 
-@settings(max_examples=1400, deadline=None, derandomize=True)
+@settings(max_examples=examples(1400))
 @given(st.data(), DOCUMENTS.filter(lambda text: text[0] in '{["'))
 def test_every_prefix(data: st.DataObject, text: str) -> None:
     whole = {(value.path, value.start): value for value in scan(text).values}
@@ -191,7 +191,7 @@ def test_every_prefix(data: st.DataObject, text: str) -> None:
         field_confidences([TokenLogprob(text[:end], -0.5)], text[:end])
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=examples(1500))
 @given(st.text(st.sampled_from('{}[]",:\\u0019.-eEtrufalsn `\n') | st.characters(), max_size=40), st.text(max_size=10))
 def test_any_text(text: str, other: str) -> None:
     """Nothing raises; and what is complete here is complete for json.loads, and the other way round."""
@@ -253,9 +253,8 @@ def test_shadowed_containers_with_all_that_they_hold() -> None:
     ('"' * 50_001, FieldStatus.NO_JSON),
 ])  # fmt: skip
 def test_huge_and_deep(text: str, status: str) -> None:
-    began = time.process_time()
+    # A square would take minutes and run into pytest's timeout; how the work grows is counted in test_growth.py.
     assert field_confidences([TokenLogprob(text, -0.5)], text).status == status
-    assert time.process_time() - began < 20  # a square would take minutes; growth is measured in test_growth.py
 
 
 def test_where_a_document_starts() -> None:
