@@ -21,7 +21,23 @@ WORDS = [
     *("The", "sky", "is", "blue", "not", "Zürich", "42", "7.5", "true", "maybe", "{", "[1]", "ok.", "x=1,"),
     *("안녕", "日本", "😀", "नमस्ते", "שלום", "é", "so", "null", "no", "nobody", "\n", "- ", "(see", "“a”"),
 ]
-STRINGS = ["a", "ab", "red", "blue", "", "Zürich", 'q"x', "l\nm", "日本", "😀!", "null", "4", "a/b~", "x" * 30, "so so so"]
+STRINGS = [
+    "a",
+    "ab",
+    "red",
+    "blue",
+    "",
+    "Zürich",
+    'q"x',
+    "l\nm",
+    "日本",
+    "😀!",
+    "null",
+    "4",
+    "a/b~",
+    "so so so",
+    "so it is that we go to the sea as he is on it or so",
+]
 ODD = (None, -9999.0, -100.0, -1000.0, math.nan, -math.inf, 0.7, 3e-5)
 
 
@@ -44,6 +60,10 @@ class Maker:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.form: list[str] = []
+        self.spelling = self.one(
+            "plain", "plain", "plain", "bytes", "bytes", "gpt2", "sentencepiece", "lost", "cut bytes", "vllm"
+        )
+        self.form.append(self.spelling)
 
     def one(self, *options: Any) -> Any:
         return self.chance.choice(options)
@@ -57,7 +77,9 @@ class Maker:
     def value(self, depth: int = 0) -> Any:
         kind = self.chance.choice(["string", "string", "number", "word", "object", "array"][: 4 if depth > 2 else 6])
         if kind == "object":
-            return {self.one("a", "b", "n/x", "kind", "name"): self.value(depth + 1) for _ in range(self.one(0, 1, 2, 3))}
+            return {
+                self.one("a", "b", "n/x", "kind", "name"): self.value(depth + 1) for _ in range(self.one(0, 1, 2, 3))
+            }
         if kind == "array":
             return [self.value(depth + 1) for _ in range(self.one(0, 1, 2))]
         if kind == "number":
@@ -74,7 +96,8 @@ class Maker:
             return {"type": "array", "items": items}
         closed = {"enum": [*self.chance.sample(STRINGS, 3), self.one("ab", 42, None, True), value]}
         open_ = {"type": {str: "string", bool: "boolean", type(None): "null"}.get(type(value), "number")}
-        return self.one(closed, open_, {"anyOf": [open_, {"type": "null"}]}, {"anyOf": [{"const": value}, {"enum": ["a", 4]}]},
+        union = {"anyOf": [{"const": value}, {"enum": ["a", 4]}]}
+        return self.one(closed, open_, {"anyOf": [open_, {"type": "null"}]}, union,
                         {"type": ["string", "number", "null"]}, {}, {"type": "integer"})  # fmt: skip
 
     def json(self, value: Any) -> str:
@@ -147,15 +170,13 @@ class Maker:
         lead = word[: len(word) - len(word.lstrip(' "{[:,'))]
         return list(dict.fromkeys([
             'null', ' "', '"', "}", ",", " red", "blue", "4", "42", ".", "]", '"}', "e", "\n", " [", "true", "\\u00e9",
-            lead + "null", lead + "re", lead + "4", lead + '"', first + self.one(*string.ascii_lowercase), " " + word, word + "x",
+            lead + "null", lead + "re", lead + "4", lead + '"', first + self.one(*string.ascii_lowercase),
+            " " + word, word + "x",
         ]))  # fmt: skip
 
     def tokens(self, segments: list[str]) -> list[TokenLogprob]:
         """The tokens of some texts that follow each other; none is in two of them."""
-        form = self.one("plain", "plain", "plain", "bytes", "bytes", "gpt2", "sentencepiece", "lost", "cut bytes")
-        if any(char in "Ġ▁\ufffd" for segment in segments for char in segment):
-            form = "bytes"
-        self.form.append(form)
+        form = self.spelling
 
         def spell(text: str) -> tuple[str, bytes | None]:
             if form == "gpt2":
@@ -167,7 +188,9 @@ class Maker:
         tokens = []
         for segment in segments:
             for word in self.cut(segment):
-                if form == "lost" and not word.isascii() and len(word) == 1:
+                if form == "vllm" and not word.isascii() and len(word) == 1:
+                    tokens += [self.token("", b"", spell), self.token(word, word.encode(), spell)]
+                elif form == "lost" and not word.isascii() and len(word) == 1:
                     tokens += [self.token("\ufffd", None, spell) for _ in range(self.one(1, 2))]
                 elif form == "cut bytes" and len(word) == 1 and not word.isascii():
                     raws = word.encode()[:1], word.encode()[1:]
@@ -197,14 +220,29 @@ def make(seed: int) -> Case:
         told = ()
     tools = {one["name"]: maker.schema(one["args"]) for one in calls} if maker.chance.random() < 0.5 else {}
     ranges = told_ranges(told, parts, len(before) + 1) if told and parts else []
-    given = Given(tokens, text, reasoning, calls, ranges, "", schema, tools)
+    echoed = f"{before[0]} " if "echo" in maker.form else ""
+    given = Given(tokens, text, reasoning, calls, ranges, echoed, schema, tools)
     return Case(given, message(given), maker.form)
 
 
 def around(maker: Maker, body: str) -> tuple[list[str], str, str, tuple[str, ...]]:
     """What the tokens spell before an answer, the text that LangChain has, and the reasoning that it has apart."""
     thought = maker.words(10).replace("{", "(").strip() or "hm"
-    way = maker.one("plain", "plain", "plain", "plain", "stripped", "inside", "apart", "marked", "harmony", "told", "cut off", "fence")
+    way = maker.one(
+        "plain",
+        "plain",
+        "plain",
+        "plain",
+        "stripped",
+        "inside",
+        "apart",
+        "marked",
+        "harmony",
+        "told",
+        "cut off",
+        "fence",
+        "echo",
+    )
     maker.form.append(way)
     if way == "stripped":
         return ["<think>", thought, "</think>", "\n\n"], body.strip(), "", ()
@@ -223,6 +261,8 @@ def around(maker: Maker, body: str) -> tuple[list[str], str, str, tuple[str, ...
         return ["<think>", thought], body, thought, ()
     if way == "fence" and body.startswith("{"):
         return ["```json\n"], body, "", ()
+    if way == "echo":
+        return [thought, " "], f"{thought} {body}", "", ()
     return [], body, "", ()
 
 
@@ -258,12 +298,12 @@ def told_ranges(told: tuple[str, ...], parts: list[list[TokenLogprob]], first: i
 
 def message(given: Given) -> AIMessage:
     """The answer as LangChain has it."""
-    entries = [
-        {"token": token.token, "logprob": token.logprob, "bytes": None if token.bytes is None else list(token.bytes),
-         "top_logprobs": [{"token": other.token, "logprob": other.logprob,
-                           "bytes": None if other.bytes is None else list(other.bytes)} for other in token.alternatives]}
-        for token in given.tokens
-    ]  # fmt: skip
+
+    def entry(one: TokenLogprob | Alternative) -> dict[str, Any]:
+        raw = None if one.bytes is None else list(one.bytes)
+        return {"token": one.token, "logprob": one.logprob, "bytes": raw}
+
+    entries = [{**entry(token), "top_logprobs": [*map(entry, token.alternatives)]} for token in given.tokens]
     extra = {"reasoning_content": given.reasoning} if given.reasoning else {}
     calls = [{**one, "type": "tool_call"} for one in given.tool_calls]
     return AIMessage(

@@ -159,7 +159,7 @@ class Assignment:
         for index in range(len(values) - 1, -1, -1):
             own_field = fields[index] = self._field(index, tallies[index], least.pop(index, None))
             parent = values[index].parent
-            if parent >= 0 and not own_field.shadowed:
+            if parent >= 0 and (not own_field.shadowed or values[parent].shadowed):
                 least[parent] = _least(least.get(parent), own_field)
         return tuple(field for field in fields if field is not None)
 
