@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_logprobs import Alternative, Measures, TokenLogprob, measure
-from langchain_logprobs.formats.read import Reading, read_container
+from langchain_logprobs.formats.entries import Reading
+from langchain_logprobs.formats.read import read_container
 from tests.token_lists import VECTOR_C
 
 # fmt: off
@@ -185,46 +186,44 @@ def test_what_a_provider_sent_and_a_list_made_by_hand_measure_the_same(name: str
     assert measure(list(plain(rows))) == measure(vector(rows))
 
 
-def is_honest(logprob: float | None) -> bool:
-    return logprob is not None and -9998.0 < logprob <= 1e-4
+def honest(logprob: float | None) -> float | None:
+    return min(logprob, 0.0) if logprob is not None and -9998.0 < logprob <= 1e-4 else None
 
 
-def by_the_book(tokens: list[TokenLogprob], low_probability: float = 0.2) -> dict[str, float | None]:
+def by_the_book(tokens: Sequence[TokenLogprob], low_probability: float = 0.2) -> dict[str, float | None]:
     """The measures as their definitions say, token by token, with a second code of their own."""
-    scored = [min(token.logprob, 0.0) for token in tokens if is_honest(token.logprob)]  # type: ignore[type-var]
+    known = [(logprob, index) for index, token in enumerate(tokens) if (logprob := honest(token.logprob)) is not None]
+    scored = [logprob for logprob, _ in known]
     masses, entropies, margins, off_top1, widths = [], [], [], [], []
     for token in tokens:
-        tops = [math.exp(min(a.logprob, 0.0)) for a in token.alternatives if is_honest(a.logprob)]  # type: ignore[type-var]
-        logs = [min(a.logprob, 0.0) for a in token.alternatives if is_honest(a.logprob)]  # type: ignore[type-var]
+        own = honest(token.logprob)
+        logs = [logprob for other in token.alternatives if (logprob := honest(other.logprob)) is not None]
         if not logs:
             continue
         widths.append(len(token.alternatives))
         if len(token.alternatives) > 1:
-            first, second = sorted([*tops, 0.0], reverse=True)[:2]
+            first, second = sorted([*map(math.exp, logs), 0.0], reverse=True)[:2]
             margins.append(first - second)
-        off_top1.append(not is_honest(token.logprob) or min(token.logprob, 0.0) < max(logs))  # type: ignore[type-var]
-        namesakes = [a for a in token.alternatives if a.token == token.token]
+        off_top1.append(own is None or own < max(logs))
+        namesakes = [other for other in token.alternatives if other.token == token.token]
         if not token.token or "\ufffd" in token.token:
-            namesakes = [a for a in namesakes if None in (a.bytes, token.bytes) or a.bytes == token.bytes]
-        if not namesakes and is_honest(token.logprob):
-            logs.append(min(token.logprob, 0.0))  # type: ignore[type-var]
+            namesakes = [each for each in namesakes if None in (each.bytes, token.bytes) or each.bytes == token.bytes]
+        if not namesakes and own is not None:
+            logs.append(own)
         masses.append(min(1.0, math.fsum(map(math.exp, logs))))
         entropies.append(-math.fsum(math.exp(each) * each for each in logs))
 
     def mean(values: Sequence[float]) -> float | None:
         return math.fsum(values) / len(values) if values else None
 
-    lowest = min(scored, default=None)
     return {
         "token_count": len(tokens),
         "scored_count": len(scored),
         "censored_count": len(tokens) - len(scored),
         "sum_logprob": math.fsum(scored) if scored else None,
         "mean_logprob": mean(scored),
-        "min_logprob": lowest,
-        "min_index": None
-        if lowest is None
-        else next(i for i, t in enumerate(tokens) if is_honest(t.logprob) and min(t.logprob, 0.0) == lowest),  # type: ignore[type-var]
+        "min_logprob": min(scored, default=None),
+        "min_index": min(known)[1] if known else None,
         "low_count": sum(each < math.log(low_probability) for each in scored),
         "entropy_mean": mean(entropies),
         "entropy_max": max(entropies, default=None),
@@ -255,7 +254,7 @@ def test_any_tokens_measure_as_the_definitions_say(tokens: list[TokenLogprob]) -
 
 
 # fmt: off
-SHAPES = {
+SHAPES: dict[str, list[list[object]]] = {
     "ragged": [["a", -0.1, [["a", -0.1], ["b", -3.0]]], ["b", -0.5, []], ["c", -2.0, [["d", -0.2]]]],
     "the best one is last": [["a", -1.5, [["a", -1.5], ["b", -0.5]]], ["b", -0.1, [["a", -3.0], ["b", -0.1]]]],
     "a position without a usable one":

@@ -15,12 +15,11 @@ from pydantic import BaseModel, ConfigDict
 
 from langchain_logprobs.capture.received import collect
 from langchain_logprobs.confidence.measures import measure
-from langchain_logprobs.formats.entries import read_all, read_entries, read_plain
+from langchain_logprobs.formats import openai_chat
+from langchain_logprobs.formats.entries import Reading, read_all, read_entries, read_plain
 from langchain_logprobs.formats.read import (
     FORMATS,
-    Reading,
     is_container,
-    openai_chat,
     read_container,
     read_together,
     size_of,
