@@ -63,6 +63,10 @@ def _unsorted(entries: Entries) -> Entries:
     return entries
 
 
+def _all_three(entries: Entries) -> Entries:
+    return _ragged(_unsorted(_censored(entries)))
+
+
 def _unknown(entries: Entries) -> Entries:
     """One logprob is null: the answer is read with care, entry by entry."""
     entries[1]["logprob"] = None
@@ -74,6 +78,7 @@ SHAPES: dict[str, Callable[[Entries], Entries]] = {
     "censored": _censored,
     "ragged": _ragged,
     "unsorted": _unsorted,
+    "all three": _all_three,
     "one null": _unknown,
 }
 BY_HAND = "list by hand"
