@@ -48,7 +48,7 @@ with local_model() as served:
     model = ChatOpenAI(
         model=served.model,
         base_url=served.base_url,
-        api_key="none",
+        api_key="none",  # type: ignore[arg-type]
         temperature=0,
         max_completion_tokens=100,
         logprobs=True,
@@ -59,8 +59,9 @@ with local_model() as served:
         review = reader.invoke(PROMPT, config={"callbacks": [LogprobsCallbackHandler(tracer_provider=provider)]})
 
 print(repr(review), end="\n\n")
-print("level:", calls[0].report.level)
-for field in calls[0].report.fields:
+report = calls[0].report
+print("level:", report.level)
+for field in report.fields or ():
     print(f"{field.path:<12} {field.confidence:.3f}  {field.value!r}")
 print()
 print_traces(spans.get_finished_spans())
