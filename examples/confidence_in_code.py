@@ -49,7 +49,7 @@ with local_model() as served:
     model = ChatOpenAI(
         model=served.model,
         base_url=served.base_url,
-        api_key="none",  # type: ignore[arg-type]
+        api_key=served.api_key,
         temperature=0,
         max_completion_tokens=60,
         logprobs=True,
