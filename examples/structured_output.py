@@ -7,7 +7,7 @@ The numbers are on the model call's span, as logprobs.fields.*; they are printed
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from langchain_openai import ChatOpenAI
 from local_model import local_model
@@ -48,7 +48,7 @@ with local_model() as served:
     model = ChatOpenAI(
         model=served.model,
         base_url=served.base_url,
-        api_key="none",
+        api_key=served.api_key,
         temperature=0,
         max_completion_tokens=100,
         logprobs=True,
@@ -59,7 +59,7 @@ with local_model() as served:
 
 print(repr(review), end="\n\n")
 for span in spans.get_finished_spans():
-    attributes = span.attributes or {}
+    attributes: dict[str, Any] = dict(span.attributes or {})
     if "logprobs.fields.paths" in attributes:
         for path, confidence in zip(
             attributes["logprobs.fields.paths"], attributes["logprobs.fields.confidences"], strict=True
