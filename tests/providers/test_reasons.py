@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF012  (the table is read by its columns)
 """What the span says where logprobs are missing: true of the class that was called, and with a cure that works."""
 
 from __future__ import annotations
@@ -91,7 +92,10 @@ class Case(NamedTuple):
 
 
 OPENAI, NONE = answers.chat(), without(answers.chat())
-LITELLM, OLLAMA = ("langchain_litellm", "ChatLiteLLM", making.litellm), ("langchain_ollama", "ChatOllama", making.ollama)
+LITELLM, OLLAMA = (
+    ("langchain_litellm", "ChatLiteLLM", making.litellm),
+    ("langchain_ollama", "ChatOllama", making.ollama),
+)
 GOOGLE = ("langchain_google_genai", "ChatGoogleGenerativeAI", making.google)
 CHAT_OPENAI = ("langchain_openai", "ChatOpenAI", making.openai_like)
 STREAMED, INVOKED = ("stream", "astream"), ("invoke", "ainvoke")
