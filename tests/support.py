@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableConfig
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanContext
@@ -90,21 +90,24 @@ def openai_answer(entries: Sequence[Any] = ENTRIES, *, pause: float = 0.0) -> An
     return answer
 
 
-if TYPE_CHECKING:
+# For the type checker: no span is made of these two.
 
-    class EndedSpan(ReadableSpan):
-        """A span of a test: it has what a span can be without, and a test knows the types of its attributes."""
 
-        @property
-        def attributes(self) -> Mapping[str, Any]: ...
-        @property
-        def context(self) -> SpanContext: ...
-        @property
-        def start_time(self) -> int: ...
-        @property
-        def end_time(self) -> int: ...
+class EndedEvent(Event):
+    """An event of a test: a test knows the types of its attributes."""
 
-        def get_span_context(self) -> SpanContext: ...
+    attributes: Mapping[str, Any]
+
+
+class EndedSpan(ReadableSpan):
+    """A span of a test: it has what a span can be without, and a test knows the types of its attributes."""
+
+    attributes: Mapping[str, Any]
+    events: tuple[EndedEvent, ...]
+    context: SpanContext
+    parent: Any
+    start_time: int
+    end_time: int
 
 
 class Traced:
@@ -172,7 +175,7 @@ class ScriptedModel(BaseChatModel):
             if index == self.fail_after:
                 raise RuntimeError("the server went away")
             info = {"logprobs": {"content": [item], "refusal": None}}
-            yield ChatGenerationChunk(message=AIMessageChunk(item["token"]), generation_info=info)
+            yield ChatGenerationChunk(message=AIMessageChunk(content=item["token"]), generation_info=info)
 
 
 __all__ = ["ENTRIES", "LOGPROBS", "TOKENS", "ScriptedModel", "Traced", "chunks", "completion", "entry", "sse"]

@@ -1,4 +1,4 @@
-"""`confidence_of_calls` and `on_call`: the program gets the report that the span carries, each call in its own block."""
+"""`confidence_of_calls` and `on_call`: the program gets the report that the span carries, each call in its block."""
 
 from __future__ import annotations
 

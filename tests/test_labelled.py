@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -112,7 +112,9 @@ def test_an_empty_file_keeps_no_promise(evaluate, tmp_path):
 @pytest.mark.parametrize("key", ["container", "logprobs", "raw"])
 def test_the_answers_of_others_are_read(tmp_path, module, key):
     path = tmp_path / "answers.jsonl.gz"
-    content = [{"token": piece, "logprob": math.log(0.5), "top_logprobs": []} for piece in ('{"a": ', "1", "}")]
+    content: list[Any] = [
+        {"token": piece, "logprob": math.log(0.5), "top_logprobs": []} for piece in ('{"a": ', "1", "}")
+    ]
     path.write_bytes(gzip.compress(json.dumps(ROW | {key: {"content": content}}).encode()))
     (answer,) = module("answers").read(path)
     row = module("evaluate").report_rows(answer)

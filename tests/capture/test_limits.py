@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.output_parsers import StrOutputParser
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -91,7 +92,7 @@ def test_a_pickled_handler_has_its_settings() -> None:
 def test_the_strictest_of_several_handlers_wins(private_first: bool) -> None:
     traced = Traced(Settings(capture_messages=True))
     private = LogprobsCallbackHandler(Settings(capture_text=False), tracer_provider=traced.provider)
-    handlers = [private, traced.handler] if private_first else [traced.handler, private]
+    handlers: list[BaseCallbackHandler] = [private, traced.handler] if private_first else [traced.handler, private]
     list(ScriptedModel(entries=[entry("CANARY", -3.0), *ENTRIES]).stream("CANARY too", config={"callbacks": handlers}))
     assert "CANARY" not in str(
         [(span.name, span.attributes, [event.attributes for event in span.events]) for span in traced.spans]

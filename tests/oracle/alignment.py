@@ -6,7 +6,7 @@ Slow, obvious, and without a line of the product's own. For short lists of token
 import re
 from collections.abc import Iterator
 
-from langchain_logprobs.formats.tokens import TokenLogprob
+from langchain_logprobs.formats.tokens import Alternative, TokenLogprob
 
 Spans = tuple[tuple[int, int] | None, ...]
 """The place of each token in the UTF-8 bytes of the text; None for a token without one."""
@@ -45,24 +45,24 @@ def decode(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def as_sent(token: TokenLogprob) -> bytes:
+def as_sent(token: TokenLogprob | Alternative) -> bytes:
     return token.bytes or encode(token.token)
 
 
-def from_gpt2(token: TokenLogprob) -> bytes:
+def from_gpt2(token: TokenLogprob | Alternative) -> bytes:
     if (token.bytes and token.bytes != encode(token.token)) or not all(char in GPT2 for char in token.token):
         return as_sent(token)
     return bytes(GPT2[char] for char in token.token)
 
 
-def from_sentencepiece(token: TokenLogprob) -> bytes:
+def from_sentencepiece(token: TokenLogprob | Alternative) -> bytes:
     if token.bytes and token.bytes != encode(token.token):
         return token.bytes
     byte = re.fullmatch("<0x([0-9A-F]{2})>", token.token)
     return bytes([int(byte[1], 16)]) if byte else encode(token.token.replace("▁", " "))
 
 
-def from_latin1(token: TokenLogprob) -> bytes:
+def from_latin1(token: TokenLogprob | Alternative) -> bytes:
     return bytes(map(ord, token.token)) if all(ord(char) < 256 for char in token.token) else as_sent(token)
 
 

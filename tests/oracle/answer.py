@@ -1,35 +1,55 @@
 """What is said of a whole answer, a second time: its parts, measures, fields and the level that they make."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+from langchain_logprobs.formats.tokens import TokenLogprob
 from tests.oracle import alignment
 from tests.oracle.documents import Document, Value, find, structured
 from tests.oracle.fields import Numbers, Read, Tokens, fields
-from tests.oracle.measures import measures
+from tests.oracle.measures import measures, usable
 from tests.oracle.parts import Given, Parts, parts
 from tests.oracle.schemas import Label, Place
 
 HIGH, MEDIUM = 0.8, 0.5
 
 
-def report(given: Given, high: float = HIGH, medium: float = MEDIUM) -> dict[str, Any]:
-    """What is said of an answer: its parts, its measures, its fields with their paths, its level."""
-    divided = parts(given)
-    counted = divided.of("answer", "tool_call")
-    total = measures([given.tokens[index] for index in counted])
+def report(*choices: Given, high: float = HIGH, medium: float = MEDIUM) -> dict[str, Any]:
+    """What is said of a call: the measures of all its answers together; of the first one the rest."""
+    given, divided = choices[0], parts(choices[0])
+    held = [(one.tokens[index], number, index)
+            for number, one in enumerate(choices) for index in parts(one).of("answer", "tool_call")]  # fmt: skip
+    total = measures([token for token, _, _ in held])
     if isinstance(total["min_index"], int):
-        total["min_index"] = counted[total["min_index"]]
-    thought = [given.tokens[index] for index in divided.of("reasoning")]
+        _, number, index = held[total["min_index"]]
+        total["min_index"] = index if number == 0 else None
+    thought = [*given.thought, *(given.tokens[index] for index in divided.of("reasoning"))]
     found = leaves(given, divided) if given.tokens else []
     return {
         "kinds": divided.kinds,
         "measures": total,
+        "weakest": weakest(held),
         "reasoning": measures(thought) if thought else None,
         "fields": found,
         "level": level(total, found, high, medium),
         "failed": divided.spans is None,
     }
+
+
+def weakest(held: Sequence[tuple[TokenLogprob, int, int]]) -> tuple[float | None, bool] | None:
+    """How probable the weakest token is, at most where it is censored, and whether it is censored."""
+    known = [(logprob, False) for token, _, _ in held if (logprob := usable(token.logprob)) is not None]
+    hidden = []
+    for token, _, _ in held:
+        if usable(token.logprob) is None:
+            listed = [
+                math.exp(logprob) for other in token.alternatives if (logprob := usable(other.logprob)) is not None
+            ]
+            hidden.append(min(*listed, max(0.0, 1.0 - math.fsum(listed))) if listed else None)
+    if hidden:
+        return min([bound for bound in hidden if bound is not None], default=None), True
+    return (math.exp(min(known)[0]), False) if known else None
 
 
 def level(total: Numbers, found: list[Numbers], high: float, medium: float) -> str | None:
@@ -50,11 +70,10 @@ def is_leaf(one: Numbers) -> bool:
 def leaves(given: Given, divided: Parts) -> list[Numbers]:
     """The values of the answer's JSON; where it calls tools, those of the arguments alone."""
     if given.tool_calls:
-        joined = [len(alignment.as_sent(token)) for token in given.tokens]
-        spans = [(sum(joined[:at]), sum(joined[: at + 1])) for at in range(len(joined))]
-        text = b"".join(map(alignment.as_sent, given.tokens)).decode("utf-8", "replace")
-        tokens = Tokens(given.tokens, tuple(one if one[0] < one[1] else None for one in spans), text,
-                        alignment.as_sent, whole=True)  # fmt: skip
+        pieces = [alignment.as_sent(token) for token in given.tokens]
+        joined = b"".join(pieces)
+        spans = alignment.spans_of(list(given.tokens), pieces, 0, joined, joined)
+        tokens = Tokens(given.tokens, spans, joined.decode("utf-8", "replace"), alignment.as_sent, whole=True)
         found = []
         for number, (call, made) in enumerate(zip(given.tool_calls, divided.calls, strict=True)):
             if made is None:
@@ -80,7 +99,7 @@ def bare_label(
     """The answer as a word of the schema's closed list without its quotes."""
     word = given.text[start:].strip()
     scalar = document is None or [one.kind for one in document.values] in (["number"], ["boolean"], ["null"])
-    if place is None or "string" in place.kinds or not scalar or word not in [x for x in place.labels if x is not None]:
+    if place is None or "string" in place.kinds or not scalar or not word or word not in place.labels:
         return None, []
     begin = given.text.index(word, start)
     return Value("string", begin, begin + len(word), closed=True), place.listed()
@@ -98,9 +117,12 @@ def reading(given: Given, divided: Parts) -> Read:
     """How the tokens were read: the way in which each spells what stands in its place."""
     assert divided.spans is not None
     data = alignment.encode(given.text)
-    ways: Sequence[Any] = (alignment.as_sent, alignment.from_gpt2, alignment.from_sentencepiece, alignment.from_latin1)
-    for way in ways:
-        placed = [(way(token), span) for token, span in zip(given.tokens, divided.spans, strict=True) if span]
-        if all(data[slice(*span)] in piece for piece, span in placed):
-            return lambda token: way(token)  # type: ignore[no-any-return]
-    return alignment.as_sent
+    ways: Sequence[Read] = (alignment.as_sent, alignment.from_gpt2, alignment.from_sentencepiece, alignment.from_latin1)
+    placed = [(token, span) for token, span in zip(given.tokens, divided.spans, strict=True) if span]
+    fitting = [way for way in ways if all(data[slice(*span)] in way(token) for token, span in placed)]
+    told = [index for index, kind in enumerate(divided.kinds) if kind in ("answer", "outside")]
+    for way in fitting:
+        pieces = [way(given.tokens[index]) for index in told]
+        if b"".join(pieces) == data or len(list(alignment.answers(pieces, data.strip(alignment.WHITE) or data))) == 1:
+            return way
+    return fitting[0] if fitting else alignment.as_sent

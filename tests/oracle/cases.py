@@ -35,8 +35,8 @@ STRINGS = [
     "null",
     "4",
     "a/b~",
-    "x" * 30,
     "so so so",
+    "so it is that we go to the sea as he is on it or so",
 ]
 ODD = (None, -9999.0, -100.0, -1000.0, math.nan, -math.inf, 0.7, 3e-5)
 
@@ -60,6 +60,10 @@ class Maker:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.form: list[str] = []
+        self.spelling = self.one(
+            "plain", "plain", "plain", "bytes", "bytes", "gpt2", "sentencepiece", "lost", "cut bytes", "vllm"
+        )
+        self.form.append(self.spelling)
 
     def one(self, *options: Any) -> Any:
         return self.chance.choice(options)
@@ -92,7 +96,8 @@ class Maker:
             return {"type": "array", "items": items}
         closed = {"enum": [*self.chance.sample(STRINGS, 3), self.one("ab", 42, None, True), value]}
         open_ = {"type": {str: "string", bool: "boolean", type(None): "null"}.get(type(value), "number")}
-        return self.one(closed, open_, {"anyOf": [open_, {"type": "null"}]}, {"anyOf": [{"const": value}, {"enum": ["a", 4]}]},
+        union = {"anyOf": [{"const": value}, {"enum": ["a", 4]}]}
+        return self.one(closed, open_, {"anyOf": [open_, {"type": "null"}]}, union,
                         {"type": ["string", "number", "null"]}, {}, {"type": "integer"})  # fmt: skip
 
     def json(self, value: Any) -> str:
@@ -165,15 +170,13 @@ class Maker:
         lead = word[: len(word) - len(word.lstrip(' "{[:,'))]
         return list(dict.fromkeys([
             'null', ' "', '"', "}", ",", " red", "blue", "4", "42", ".", "]", '"}', "e", "\n", " [", "true", "\\u00e9",
-            lead + "null", lead + "re", lead + "4", lead + '"', first + self.one(*string.ascii_lowercase), " " + word, word + "x",
+            lead + "null", lead + "re", lead + "4", lead + '"', first + self.one(*string.ascii_lowercase),
+            " " + word, word + "x",
         ]))  # fmt: skip
 
     def tokens(self, segments: list[str]) -> list[TokenLogprob]:
         """The tokens of some texts that follow each other; none is in two of them."""
-        form = self.one("plain", "plain", "plain", "bytes", "bytes", "gpt2", "sentencepiece", "lost", "cut bytes")
-        if any(char in "Ġ▁\ufffd" for segment in segments for char in segment):
-            form = "bytes"
-        self.form.append(form)
+        form = self.spelling
 
         def spell(text: str) -> tuple[str, bytes | None]:
             if form == "gpt2":
@@ -185,7 +188,9 @@ class Maker:
         tokens = []
         for segment in segments:
             for word in self.cut(segment):
-                if form == "lost" and not word.isascii() and len(word) == 1:
+                if form == "vllm" and not word.isascii() and len(word) == 1:
+                    tokens += [self.token("", b"", spell), self.token(word, word.encode(), spell)]
+                elif form == "lost" and not word.isascii() and len(word) == 1:
                     tokens += [self.token("\ufffd", None, spell) for _ in range(self.one(1, 2))]
                 elif form == "cut bytes" and len(word) == 1 and not word.isascii():
                     raws = word.encode()[:1], word.encode()[1:]
@@ -215,7 +220,8 @@ def make(seed: int) -> Case:
         told = ()
     tools = {one["name"]: maker.schema(one["args"]) for one in calls} if maker.chance.random() < 0.5 else {}
     ranges = told_ranges(told, parts, len(before) + 1) if told and parts else []
-    given = Given(tokens, text, reasoning, calls, ranges, "", schema, tools)
+    echoed = f"{before[0]} " if "echo" in maker.form else ""
+    given = Given(tokens, text, reasoning, calls, ranges, echoed, schema, tools)
     return Case(given, message(given), maker.form)
 
 
@@ -235,6 +241,7 @@ def around(maker: Maker, body: str) -> tuple[list[str], str, str, tuple[str, ...
         "told",
         "cut off",
         "fence",
+        "echo",
     )
     maker.form.append(way)
     if way == "stripped":
@@ -254,6 +261,8 @@ def around(maker: Maker, body: str) -> tuple[list[str], str, str, tuple[str, ...
         return ["<think>", thought], body, thought, ()
     if way == "fence" and body.startswith("{"):
         return ["```json\n"], body, "", ()
+    if way == "echo":
+        return [thought, " "], f"{thought} {body}", "", ()
     return [], body, "", ()
 
 
@@ -289,12 +298,12 @@ def told_ranges(told: tuple[str, ...], parts: list[list[TokenLogprob]], first: i
 
 def message(given: Given) -> AIMessage:
     """The answer as LangChain has it."""
-    entries = [
-        {"token": token.token, "logprob": token.logprob, "bytes": None if token.bytes is None else list(token.bytes),
-         "top_logprobs": [{"token": other.token, "logprob": other.logprob,
-                           "bytes": None if other.bytes is None else list(other.bytes)} for other in token.alternatives]}
-        for token in given.tokens
-    ]  # fmt: skip
+
+    def entry(one: TokenLogprob | Alternative) -> dict[str, Any]:
+        raw = None if one.bytes is None else list(one.bytes)
+        return {"token": one.token, "logprob": one.logprob, "bytes": raw}
+
+    entries = [{**entry(token), "top_logprobs": [*map(entry, token.alternatives)]} for token in given.tokens]
     extra = {"reasoning_content": given.reasoning} if given.reasoning else {}
     calls = [{**one, "type": "tool_call"} for one in given.tool_calls]
     return AIMessage(

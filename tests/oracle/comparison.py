@@ -3,9 +3,12 @@
 import math
 from typing import Any
 
-from langchain_logprobs import ConfidenceReport
+from langchain_logprobs import ConfidenceReport, Settings
 from langchain_logprobs.confidence.fields.report import Field
+from langchain_logprobs.confidence.inputs import Asked, Choice, Received, Told
 from langchain_logprobs.confidence.measures import Measures
+from langchain_logprobs.confidence.report import report_on
+from tests.oracle.parts import Given
 from tests.oracle.schemas import identity
 
 SAME_NAMES = (
@@ -13,6 +16,22 @@ SAME_NAMES = (
     *("start_probability", "end_probability", "censored_count", "min_probability"),
     *("probability", "confidence", "confidence_bound"),
 )
+
+
+SETTINGS = Settings(high_confidence=0.8, medium_confidence=0.5)
+
+
+def product(given: Given, *messages: Any) -> ConfidenceReport:
+    """What the product says of a call; the first answer's schema, tools and chunks reach it as a request's do."""
+    choices = [Choice.of(message) for message in messages]
+    choices[0].told = [Told(kind, start, end) for kind, start, end in given.told]  # type: ignore[arg-type]
+    params: dict[str, Any] = {}
+    if given.schema is not None:
+        params["response_format"] = {"type": "json_schema", "json_schema": {"schema": given.schema}}
+    if given.tools:
+        params["tools"] = [{"function": {"name": name, "parameters": one}} for name, one in given.tools.items()]
+    asked = Asked(request={"invocation_params": params}, echoed=given.echoed, unsaid=True)
+    return report_on(Received(choices), asked, SETTINGS)
 
 
 def near(one: Any, other: Any) -> bool:
@@ -34,6 +53,9 @@ def differences(report: ConfidenceReport, expected: dict[str, Any]) -> list[str]
     check("kinds", kinds(report), expected["kinds"])
     if found:
         return found  # all else follows from it
+    weakest = report.weakest
+    check("weakest", weakest and weakest.censored, expected["weakest"] and expected["weakest"][1])
+    check("weakest.probability", weakest and weakest.probability, expected["weakest"] and expected["weakest"][0])
     compare_measures("measures", report.measures, expected["measures"], check)
     if (report.reasoning is None) != (expected["reasoning"] is None):
         check("reasoning", report.reasoning, expected["reasoning"])

@@ -350,9 +350,9 @@ def structured(text: str, has_schema: bool) -> bool:
     begin = lead(text, 0)
     if has_schema or text[begin : begin + 1] == "{":
         return True
-    if re.match(r'\[\s*([\[{"\]\d-]|true\b|false\b|null\b|\Z)', text[begin:], re.ASCII):
-        if text.rstrip().endswith("]") or re.match(r'\[\s*[{\[]?\s*"', text[begin:]):
-            return True
+    array = re.match(r'\[\s*([\[{"\]\d-]|true\b|false\b|null\b|\Z)', text[begin:], re.ASCII)
+    if array and (text.rstrip().endswith("]") or re.match(r'\[\s*[{\[]?\s*"', text[begin:])):
+        return True
     for opening in FENCE.finditer(text, begin):
         language = opening["language"].lower()
         inside = text[Reader(text).blank(opening.end()) :][:1]

@@ -108,7 +108,8 @@ def choices(value: Value, place: Place | None) -> tuple[list[Label] | None, set[
     """The values to tell apart and the types of which every value is allowed; None where there is no choice."""
     if place is not None and place.is_choice:
         return place.listed(), place.kinds
-    return {"boolean": [True, False], "null": [None]}.get(value.kind), set()
+    words: dict[str, list[Label]] = {"boolean": [True, False], "null": [None]}
+    return words.get(value.kind), set()
 
 
 class Field:
@@ -163,7 +164,8 @@ class Field:
 
     def of_container(self, said: dict[int, Numbers], start: tuple[int, float | None] | None) -> Numbers:
         """A container is as sure as the least sure of what it holds, and as its own bracket."""
-        members = [said[id(one)] for one in self.value.members if not one.shadowed]
+        # What a later value of the same key replaces does not count; in a container that is replaced itself, all does.
+        members = [said[id(one)] for one in self.value.members if self.value.shadowed or not one.shadowed]
         least = [one["confidence"] for one in members]
         bounds = [one["confidence"] if one["confidence"] is not None else one["confidence_bound"] for one in members]
         if start and self.value.parent is not None:

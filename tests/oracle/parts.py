@@ -30,10 +30,11 @@ class Given:
         text: Its text.
         reasoning: The reasoning text that came apart from it.
         tool_calls: Its tool calls: `name` and `args`.
-        told: For ranges of tokens what their chunks say of them: `reasoning` or `tool_call`, the first, behind the last.
+        told: What the chunks of some tokens say of them: `reasoning` or `tool_call`, from one to before another.
         echoed: The prompt that it repeats.
         schema: What its text follows.
         tools: What the arguments of each tool follow.
+        thought: The tokens of a reasoning text that the provider reports apart.
     """
 
     tokens: Sequence[TokenLogprob]
@@ -44,6 +45,7 @@ class Given:
     echoed: str = ""
     schema: Any = None
     tools: Mapping[str, Any] = field(default_factory=dict)
+    thought: Sequence[TokenLogprob] = ()
 
 
 @dataclass
@@ -137,6 +139,13 @@ def aligned(given: Given, known: Mapping[int, str]) -> tuple[alignment.Spans | N
     if found is not None:
         places = dict(zip(rest, found, strict=True))
         return tuple(places.get(index) for index in range(len(given.tokens))), True
+    if given.tool_calls:
+        called = {index for call in find_calls(given, {}, [], True) if call for index in call.tokens}
+        rest = [index for index in rest if index not in called]
+        found = alignment.place([given.tokens[index] for index in rest], given.text)
+        if found is not None:
+            places = dict(zip(rest, found, strict=True))
+            return tuple(places.get(index) for index in range(len(given.tokens))), True
     again = alignment.place(list(given.tokens), given.text) if known else None
     return again, again is None
 
@@ -164,9 +173,10 @@ def find_calls(given: Given, kinds: dict[int, str], answer: list[int], failed: b
     if not given.tool_calls:
         return []
     words = [token.token for token in given.tokens]
-    text = "".join(words)
+    pieces = [alignment.as_sent(token) for token in given.tokens]
+    text = b"".join(pieces).decode("utf-8", "replace")
     first = max((index for index, kind in kinds.items() if kind == "reasoning"), default=-1) + 1
-    begin = len("".join(words[:first])) if first else thinking_end(text)
+    begin = len(b"".join(pieces[:first]).decode("utf-8", "replace")) if first else thinking_end(text)
     limit = len(text)
     calls: list[Call | None] = []
     for call in reversed(given.tool_calls):
@@ -180,12 +190,14 @@ def find_calls(given: Given, kinds: dict[int, str], answer: list[int], failed: b
         behind = BEHIND_CALL.match(text[outer.end : limit])
         right = outer.end + len(behind[0].rstrip() if behind else "")
         limit = min(left, value.start)
-        held = [
-            index
-            for index in range(len(words))
-            if words[index] and len("".join(words[:index])) < right and len("".join(words[: index + 1])) > left
-        ]
-        calls.insert(0, Call(value.start, parse(text[value.start : value.end], 0), held))
+        low, high = len(alignment.encode(text[:left])), len(alignment.encode(text[:right]))
+        held = []
+        for index, piece in enumerate(pieces):
+            begins = len(b"".join(pieces[:index]))
+            if piece and begins < high and begins + len(piece) > low:
+                held.append(index)
+        whole = [*range(held[0], held[-1] + 1)] if held else []
+        calls.insert(0, Call(value.start, parse(text[value.start : value.end], 0), whole))
     for index in (index for one in calls if one for index in one.tokens):
         if (failed or index not in answer) and not SPECIAL.fullmatch(words[index]):
             kinds[index] = "tool_call"

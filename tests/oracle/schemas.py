@@ -23,7 +23,7 @@ def unwrapped(schema: Any) -> dict[str, Any] | None:
         if inner is None:
             break
         schema = inner
-    if not isinstance(schema, Mapping) or schema.get("type") in ("json_object", "json_schema", "text"):
+    if not schema or not isinstance(schema, Mapping) or schema.get("type") in ("json_object", "json_schema", "text"):
         return None
     return dict(schema)
 

@@ -34,8 +34,10 @@ def marks(row: Row) -> list[pytest.MarkDecorator]:
     return [pytest.mark.filterwarnings(each) for each in row.warns]
 
 
-def status_of(row: Row, path: str) -> str | None:
-    return {"invoke": row.invoke, "stream": row.stream, "v3": row.v3}[path.removeprefix("a")]
+def status_of(row: Row, path: str) -> str:
+    status = {"invoke": row.invoke, "stream": row.stream, "v3": row.v3}[path.removeprefix("a")]
+    assert status is not None
+    return status
 
 
 def parameters(rows: list[Row], paths: tuple[str, ...]) -> list[Any]:
@@ -131,6 +133,7 @@ def test_nobody_asked(row: Row, path: str, wire: WireServer, monkeypatch: pytest
 @pytest.mark.parametrize(("row", "path"), parameters([row for row in ROWS if row.recovery], PATHS))
 def test_recovered(row: Row, path: str, wire: WireServer, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip(row.module)
+    assert row.recovery is not None
     undo = recover_dropped_logprobs(row.recovery)
     try:
         attributes = attributes_after(row, path, wire, monkeypatch, ask=True)

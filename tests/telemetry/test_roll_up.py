@@ -1,158 +1,175 @@
-"""What the root of a trace says of the calls below it: the table of docs/telemetry.md, row by row."""
+"""What a span says of the model calls below it, in whichever order they end."""
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from pathlib import Path
+import random
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from langchain.agents import create_agent
-from langchain_core.caches import InMemoryCache
-from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
-from langchain_core.runnables import Runnable, RunnableLambda, RunnableParallel
-from langchain_core.tools import tool
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableLambda
 
-from tests.support import Traced, entry
+from langchain_logprobs import ConfidenceReport, confidence_of
+from langchain_logprobs.telemetry.roll_up import RollUp
+from tests.repros.calls import Token, entries, report_of
+from tests.support import ScriptedModel, Traced
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "telemetry.md"
-RETRY: dict[str, Any] = {"stop_after_attempt": 2, "wait_exponential_jitter": False}
-
-
-class Model(BaseChatModel):
-    """Answers with one word of each of these probabilities in turn; None stands for a server that fails."""
-
-    probabilities: Iterator[float | None]
-    tool_calls: int = 0
-
-    @property
-    def _llm_type(self) -> str:
-        return "scripted"
-
-    @property
-    def _identifying_params(self) -> dict[str, Any]:
-        return {"model": "scripted-1", "logprobs": True}
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        probability = next(self.probabilities)
-        if probability is None:
-            raise ConnectionError("the server went away")
-        calls = []
-        if self.tool_calls:
-            self.tool_calls -= 1
-            calls = [{"name": "look_up", "args": {"what": "x"}, "id": "1"}]
-        message = AIMessage("word", tool_calls=calls)
-        info = {"logprobs": {"content": [entry("word", math.log(probability))]}}
-        return ChatResult(generations=[ChatGeneration(message=message, generation_info=info)])
-
-    def bind_tools(self, tools: Any, **kwargs: Any) -> Runnable[Any, Any]:
-        return self
+SURE: list[Token] = [("Lima", -0.05), (".", -0.01)]
+FAIR: list[Token] = [("In", -0.2), (" Lima", -0.3)]
+UNSURE: list[Token] = [("Quito", -2.5, [("Quito", -2.5), ("Lima", -0.2)]), (".", -0.01)]
+CENSORED: list[Token] = [("Oz", -9999.0, [("Lima", -0.1), ("Quito", -3.0)]), (".", -0.01)]
+FIELD: list[Token] = [('{"a":', -0.01), ("1", -0.9), (',"b":', -0.01), ("2", -0.3), ("}", -0.01)]
+NOTHING: list[Token] = []
 
 
-@tool
-def look_up(what: str) -> str:
-    """Look something up."""
-    return what
+def of(tokens: Sequence[Token], span_id: str) -> RollUp:
+    return RollUp.of(report_of(AIMessage("".join(token[0] for token in tokens)), tokens), span_id)
 
 
-def model(*probabilities: float | None, **settings: Any) -> Model:
-    return Model(probabilities=iter(probabilities), **settings)
+def together(below: Sequence[RollUp]) -> RollUp:
+    total = RollUp()
+    for each in below:
+        total.take(each, failed=False)
+    total.settle(failed=False)
+    return total
 
 
-def parser(*fails: bool) -> Runnable[Any, Any]:
-    """A parser that cannot read what it gets, or can, in turn."""
-    turns = iter(fails)
-
-    def parse(message: Any) -> Any:
-        if next(turns):
-            raise ValueError("no JSON")
-        return message
-
-    return RunnableLambda(parse)
-
-
-def chain(*steps: Any) -> Runnable[Any, Any]:
-    whole: Runnable[Any, Any] = RunnableLambda(lambda question: question)
-    for step in steps:
-        whole = whole | step
-    return whole
+@pytest.mark.parametrize("order", list(itertools.permutations(range(5))), ids=str)
+def test_the_order_of_the_calls_does_not_matter(order: tuple[int, ...]) -> None:
+    calls = [SURE, UNSURE, FIELD, NOTHING, FAIR]
+    total = together([of(calls[index], f"span {index}") for index in order])
+    logprobs = [token[1] for tokens in calls for token in tokens]
+    assert (total.calls, total.token_count, total.scored_count) == (5, 11, 11)
+    assert total.sum_logprob == pytest.approx(math.fsum(logprobs))  # type: ignore[arg-type]
+    assert total.mean_logprob == pytest.approx(math.fsum(logprobs) / 11)  # type: ignore[arg-type]
+    assert total.confidence == pytest.approx(math.exp(math.fsum(logprobs) / 11))  # type: ignore[arg-type]
+    assert total.detected is True
+    assert total.weakest is not None
+    assert (total.weakest.token, total.weakest_span_id) == ("Quito", "span 1")
+    assert (total.verdict.level, total.worst_span_id) == ("low", "span 1")
+    assert total.least is not None
+    assert total.least.path == "/a"
 
 
-def asking(answer: Any) -> str:
-    return "and then?"
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
+def test_a_censored_token_is_weaker_than_any_other(order: tuple[int, ...]) -> None:
+    calls = [UNSURE, CENSORED, SURE]
+    total = together([of(calls[index], f"span {index}") for index in order])
+    assert total.weakest is not None
+    assert (total.weakest.token, total.weakest.censored, total.weakest_span_id) == ("Oz", True, "span 1")
+    assert (total.token_count, total.detected) == (5, True)
 
 
-def cached() -> Runnable[Any, Any]:
-    asked = model(0.5, cache=InMemoryCache())
-    asked.invoke("x")
-    return chain(asked)
+def test_calls_without_a_number_say_nothing_of_it() -> None:
+    total = together([of(NOTHING, "span 0"), of(NOTHING, "span 1")])
+    assert (total.calls, total.token_count, total.detected, total.weakest, total.least) == (2, 0, False, None, None)
+    assert (total.mean_logprob, total.confidence, total.verdict.level) == (None, None, None)
+    assert together([]).calls == 0
 
 
-SCENARIOS: dict[str, Callable[[], Any]] = {
-    "two calls, one after the other, of .9 and .5": lambda: chain(model(0.9), asking, model(0.5)),
-    "two calls side by side, of .5 and .9": lambda: chain(RunnableParallel(a=model(0.5), b=model(0.9))),
-    "an agent that calls its model three times: .9, .7, .95": lambda: create_agent(
-        model(0.9, 0.7, 0.95, tool_calls=2), [look_up]
-    ),
-    "`model.with_retry()`: the first call fails, the second is of .9": lambda: chain(
-        model(None, 0.9).with_retry(**RETRY)
-    ),
-    "`(model \\| parser).with_retry()`: the parser refuses an answer of .3 and takes one of .9": lambda: chain(
-        chain(model(0.3, 0.9), parser(True, False)).with_retry(**RETRY)
-    ),
-    "the same, and it refuses the second answer, of .9, as well": lambda: chain(
-        chain(model(0.3, 0.9), parser(True, True)).with_retry(**RETRY)
-    ),
-    "`model.with_fallbacks([other])`: the model fails, the other one answers with .7": lambda: chain(
-        model(None).with_fallbacks([model(0.7)])
-    ),
-    "`chain.with_fallbacks([other])`: the chain fails behind an answer of .3, the other one's is of .9": lambda: chain(
-        chain(model(0.3), parser(True)).with_fallbacks([chain(model(0.9))])
-    ),
-    "an answer of .5 out of LangChain's cache": cached,
-}
+def test_of_two_equally_bad_calls_the_first_is_named() -> None:
+    total = together([of(UNSURE, "first"), of(UNSURE, "second")])
+    assert (total.worst_span_id, total.weakest_span_id) == ("first", "first")
 
 
-def row(what: str) -> str:
-    """Run a scenario; return the row that its root makes."""
-    traced = Traced()
-    made = SCENARIOS[what]()
-    with suppress(ValueError):
-        made.invoke({"messages": [("user", "x")]} if what.startswith("an agent") else "x", config=traced.config)
-    (root,) = [span for span in traced.spans if span.parent is None]
-    numbers = dict(root.attributes or {})
-    blamed = next(
-        dict(span.attributes or {})
-        for span in traced.spans
-        if span.context is not None and f"{span.context.span_id:016x}" == numbers["logprobs.worst.span_id"]
+def test_a_cached_answer_is_measured_and_its_tokens_are_not_counted_again() -> None:
+    report = confidence_of(
+        AIMessage(
+            "Lima.",
+            response_metadata={"logprobs": {"content": entries(SURE)}},
+            usage_metadata={"input_tokens": 0, "output_tokens": 0, "total_tokens": 0, "total_cost": 0},
+        )
     )
-    assert blamed["logprobs.confidence.score"] == numbers["logprobs.worst.confidence"]
-    cells = [
-        what,
-        numbers["logprobs.llm_call.count"],
-        numbers.get("logprobs.discarded.llm_call.count", ""),
-        numbers["logprobs.token.count"],
-        numbers["logprobs.confidence.level"],
-        f"the one of {blamed['logprobs.confidence.score']:.1g}".replace("0.", "."),
-    ]
-    return f"| {' | '.join(map(str, cells))} |"
+    assert report.cached
+    total = together([RollUp.of(report, "span 0"), of(UNSURE, "span 1")])
+    assert (total.calls, total.token_count, total.scored_count) == (2, 2, 4)
 
 
-@pytest.mark.parametrize("what", SCENARIOS)
-def test_the_root_says_what_the_docs_say(what: str) -> None:
-    assert row(what) in PAGE.read_text(encoding="utf-8").splitlines()
+Tree = tuple[bool, "list[Tree] | ConfidenceReport"]
 
 
-if __name__ == "__main__":
-    print("\n".join(map(row, SCENARIOS)))
+def settled(tree: Tree) -> RollUp:
+    """The roll-up of a step (whether it failed, what is below it), made as the handler makes it."""
+    failed, below = tree
+    if isinstance(below, ConfidenceReport):
+        return RollUp.of(below, "a call")
+    total = RollUp()
+    for each in below:
+        total.take(settled(each), failed=each[0])
+    total.settle(failed=failed)
+    return total
+
+
+def counted(tree: Tree) -> tuple[int, int]:
+    """How many calls count in a step, and how many were replaced, as the docstring of RollUp says it."""
+    failed, below = tree
+    if isinstance(below, ConfidenceReport):
+        return 1, 0
+    used, discarded = 0, 0
+    for each in below:
+        calls, replaced = counted(each)
+        if each[0] and not failed:  # this step went on without its answers
+            discarded += calls + replaced
+        else:
+            used, discarded = used + calls, discarded + replaced
+    return used, discarded
+
+
+def test_calls_of_failed_steps_count_where_nothing_replaced_them() -> None:
+    chance = random.Random(8)
+    report = report_of(AIMessage("Lima."), SURE)
+
+    def tree(depth: int) -> Tree:
+        failed = chance.random() < 0.4
+        if depth == 0 or chance.random() < 0.3:
+            return failed, report
+        return failed, [tree(depth - 1) for _ in range(chance.randint(0, 3))]
+
+    seen = set()
+    for _ in range(500):
+        made = tree(4)
+        total = settled(made)
+        assert (total.calls, total.discarded) == counted(made), made
+        assert total.token_count == 2 * total.calls
+        seen.add((total.calls > 0, total.discarded > 0))
+    assert seen == {(False, False), (False, True), (True, False), (True, True)}
+
+
+def chain_of(calls: Sequence[Sequence[Token]]) -> Callable[[Traced], dict[str, Any]]:
+    """Calls made one after the other in one chain; returns what the chain's span says."""
+
+    def run(traced: Traced) -> dict[str, Any]:
+        def body(value: str, config: Any) -> str:
+            for tokens in calls:
+                ScriptedModel(entries=entries(tokens)).invoke(value, config=config)
+            return value
+
+        RunnableLambda(body).invoke("q", config=traced.config)
+        (root,) = traced.named("invoke_workflow")
+        return dict(root.attributes or {})
+
+    return run
+
+
+@pytest.mark.parametrize("calls", [[UNSURE, SURE], [SURE, UNSURE], [FAIR, UNSURE, SURE], [SURE, CENSORED, FAIR]])
+def test_a_root_is_found_by_the_unsure_call_below_it(calls: list[list[Token]]) -> None:
+    traced = Traced()
+    root = chain_of(calls)(traced)
+    worst = min(traced.named("chat"), key=lambda span: span.attributes["logprobs.confidence.level"] != "low")
+    span_id = f"{worst.context.span_id:016x}"
+    assert root["logprobs.low_confidence.detected"] is True
+    assert root["logprobs.confidence.level"] == "low"
+    assert root["logprobs.worst.span_id"] == root["logprobs.min.span_id"] == span_id
+    assert root["logprobs.min.token"] == worst.attributes["logprobs.min.token"]
+    assert root["logprobs.min.probability"] == worst.attributes["logprobs.min.probability"]
+    assert root["logprobs.llm_call.count"] == len(calls)
+
+
+def test_a_root_over_sure_calls_is_not() -> None:
+    root = chain_of([SURE, SURE])(Traced())
+    assert root["logprobs.low_confidence.detected"] is False
+    assert root["logprobs.confidence.level"] == "high"
+    assert "logprobs.discarded.llm_call.count" not in root

@@ -54,12 +54,17 @@ class Leaf(NamedTuple):
     """One value of a structured answer or of a tool call's arguments, with its place in the whole answer.
 
     Attributes:
-        path: Its JSON Pointer; for a tool call's argument `/tool_calls/<index>/<name>` and the pointer in it.
+        above: What stands before its pointer: `/tool_calls/<index>/<name>` of a tool call's argument, else nothing.
         field: The value and its confidence.
     """
 
-    path: str
+    above: str
     field: Field
+
+    @property
+    def path(self) -> str:
+        """Its JSON Pointer in the whole answer. Made anew each time: those of all values can take far more memory."""
+        return self.above + self.field.path
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -155,11 +160,11 @@ class ConfidenceReport:
             for call in self.tool_calls:
                 for field in call.fields.leaves:
                     if not field.shadowed:
-                        yield Leaf(call.path + field.path, field)
+                        yield Leaf(call.path, field)
         elif self.fields is not None:
             for field in self.fields.leaves:
                 if not field.shadowed:
-                    yield Leaf(field.path, field)
+                    yield Leaf("", field)
 
     @property
     def least_field(self) -> Leaf | None:

@@ -198,7 +198,7 @@ def _of_tool_calls(report: ConfidenceReport) -> Passage:
         shown = f"{call.name}({call.text or '…'})"
         if call.text is not None:
             offset = length + len(call.name) + 1
-            inner = _field_places(report, [Leaf(field.path, field) for field in call.fields.leaves])
+            inner = _field_places(report, [Leaf("", field) for field in call.fields.leaves])
             places += [place._replace(start=place.start + offset, end=place.end + offset) for place in inner]
         texts.append(shown)
         length += len(shown) + 1

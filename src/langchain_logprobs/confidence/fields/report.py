@@ -146,6 +146,15 @@ class Field:
         return self._source.values[self._index].path
 
     @property
+    def keys(self) -> list[str | int]:
+        """The keys, and the indices in arrays, that lead to the value from the whole document. Made anew each time."""
+        values, index, found = self._source.values, self._index, list[str | int]()
+        while values[index].parent >= 0:
+            found.append(values[index].key)
+            index = values[index].parent
+        return found[::-1]
+
+    @property
     def value(self) -> Any:
         """The value as Python has it, a container with all that it holds. Made anew each time.
 

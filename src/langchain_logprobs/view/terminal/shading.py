@@ -18,6 +18,9 @@ NOT_RECORDED = "■"
 """Stands for a token whose text was not recorded."""
 
 
+NARROW = 64
+"""With fewer columns than this, columns side by side are too narrow to read."""
+
 _LISTED_LENGTH = 32  # a token can be a hundred spaces
 
 
