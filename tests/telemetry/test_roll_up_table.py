@@ -21,7 +21,7 @@ from langchain_core.tools import tool
 from tests.support import Traced, entry
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "telemetry.md"
-RETRY = {"stop_after_attempt": 2, "wait_exponential_jitter": False}
+RETRY: dict[str, Any] = {"stop_after_attempt": 2, "wait_exponential_jitter": False}
 
 
 class Model(BaseChatModel):
