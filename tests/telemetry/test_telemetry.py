@@ -384,7 +384,7 @@ def test_a_flag_that_structured_output_drops_is_mentioned_once(verdict_server, c
 @pytest.mark.parametrize(
     ("class_name", "asked", "received", "cure"),
     [
-        ("ChatHuggingFace", {"constructor_ignored": True}, {}, ".bind(logprobs=True)"),
+        ("ChatHuggingFace", {"to_bind": "logprobs=True"}, {}, ".bind(logprobs=True)"),
         ("ChatGoogleGenerativeAI", {"dropped_by": "google_genai", "drops": "always"}, {}, '("google_genai")'),
         ("ChatOpenAI", {"dropped_by": "openai_responses", "drops": "always"}, {}, '("openai_responses")'),
         ("ChatLiteLLM", {"dropped_by": "litellm", "drops": "streamed"}, {"first_chunk_time": 1}, "when it streams"),
