@@ -7,10 +7,6 @@ import pytest
 import tests.profile as profile  # loads it, before any test is made
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes many seconds (`-m slow` runs these)")
-
-
 def pytest_report_header() -> str:
     return f"random cases: {profile.NAME} (LOGPROBS_PROFILE)"
 

@@ -99,15 +99,6 @@ def test_a_deep_tree_is_closed_without_recursion() -> None:
     assert len(made.runs) == 0
 
 
-def test_ancestors_are_named_from_the_nearest_up() -> None:
-    made = Runs()
-    for number, parent in ((1, None), (2, 1), (3, 2)):
-        made.start(number, parent)
-    run = made.runs.find(UUID(int=3))
-    assert run is not None
-    assert [above.key for above in run.ancestors()] == [2, 1]
-
-
 def test_the_oldest_calls_are_closed_for_new_ones(caplog: pytest.LogCaptureFixture) -> None:
     made = Runs()
     made.max_calls = 3

@@ -48,7 +48,7 @@ STREAM = pieces(("", None), ("a", content(A)), ("b", content(B)))
 def test_a_request_s_parameter_is_no_container(flag: object, key: str) -> None:
     # LiteLLM's router hands on the request's own `logprobs=True`, or the number of alternatives.
     assert container_of(None, {key: flag}) is None
-    chunk = ChatGenerationChunk(message=AIMessageChunk("a"))
+    chunk = ChatGenerationChunk(message=AIMessageChunk(content="a"))
     assert container_of(chunk, {key: flag}) is None
 
 
@@ -60,9 +60,9 @@ def test_a_stream_with_the_request_s_parameter_beside_it_is_read_whole() -> None
 def test_where_a_container_stands() -> None:
     own, other = content(A), content(B)
     assert container_of(GenerationChunk(text="a", generation_info={"logprobs": own}), {"logprobs": other}) is own
-    in_message = ChatGenerationChunk(message=AIMessageChunk("a", response_metadata={"logprobs": own}))
+    in_message = ChatGenerationChunk(message=AIMessageChunk(content="a", response_metadata={"logprobs": own}))
     assert container_of(in_message, {}) is own
-    assert container_of(ChatGenerationChunk(message=AIMessageChunk("a")), {"log_probs": other}) is other
+    assert container_of(ChatGenerationChunk(message=AIMessageChunk(content="a")), {"log_probs": other}) is other
     assert container_of(None, {"logprobs": own, "log_probs": other}) is own
     assert container_of(None, {}) is None
 
@@ -89,7 +89,7 @@ def test_the_result_where_it_has_more_and_then_the_rest_came_with_the_last_chunk
 @pytest.mark.parametrize("broken", [5, {}, {"token": 7}])
 def test_a_result_that_only_seems_to_have_more_keeps_what_the_chunks_said(broken: Any) -> None:
     # Three entries, of which two can be read: no more than arrived, and the chunks say which of them is reasoning.
-    thought = AIMessageChunk("", additional_kwargs={"reasoning_content": "a"})
+    thought = AIMessageChunk(content="", additional_kwargs={"reasoning_content": "a"})
     stream = pieces((ChatGenerationChunk(message=thought), content(A)), ("b", content(B)))
     received = collect(stream, result([A, B, broken], text="b"))
     choice = received.choices[0]
@@ -159,7 +159,7 @@ def test_chunks_of_any_shape_keep_their_times() -> None:
 
 def test_what_chunks_without_a_text_brought() -> None:
     def chunk(**message: Any) -> ChatGenerationChunk:
-        return ChatGenerationChunk(message=AIMessageChunk("", **message))
+        return ChatGenerationChunk(message=AIMessageChunk(content="", **message))
 
     part = {"name": "f", "args": "{", "id": "1", "index": 0, "type": "tool_call_chunk"}
     stream = pieces(

@@ -134,7 +134,7 @@ class UnmergeableModel(ScriptedModel):
 
     def _stream(self, *args: Any, **kwargs: Any) -> Any:
         for chunk, logprob in zip(super()._stream(*args, **kwargs), LOGPROBS, strict=True):
-            chunk.generation_info["logprobs"] = logprob
+            chunk.generation_info = {"logprobs": logprob}
             chunk.message.response_metadata = {}
             yield chunk
 
@@ -306,7 +306,7 @@ def test_threads_and_streams_interleaved_hold_exactly_their_own_tokens() -> None
         await asyncio.gather(*(stream(number) for number in range(200)))
 
     asyncio.run(main())
-    seen = Counter()
+    seen: Counter[str] = Counter()
     for span in traced.spans:
         tokens = span.attributes["logprobs.tokens"]
         name = tokens[0].rpartition("-")[0]
@@ -344,7 +344,9 @@ def test_after_two_thousand_runs_there_is_no_more_than_after_one_thousand(monkey
     before = drive(1_000)
     more = drive(1_000) - before
     assert more.total() < 100, more.most_common(5)
-    assert list(runs.find(parent).children) == []
+    found = runs.find(parent)
+    assert found is not None
+    assert list(found.children) == []
     assert (len(runs), len(runs._calls)) == (1, 0)
     wait_until(lambda: len(runs._ended) <= 100)
     assert len(runs._forgotten) <= 100

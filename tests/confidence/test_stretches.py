@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -43,7 +44,7 @@ class TestFlare:
         (VECTOR_B, 0.2, [" 🌍 x!"]),
     ])  # fmt: skip
     def test_goldens(self, vector, threshold: float, expected: list[str]) -> None:
-        assert texts(tokens_of(*vector), **{**FLARE, "threshold": threshold}) == expected
+        assert texts(tokens_of(*vector), **(FLARE | {"threshold": threshold})) == expected
 
     def test_span_of_vector_b(self) -> None:
         [stretch] = low_confidence_stretches(tokens_of(*VECTOR_B), **FLARE)
@@ -63,7 +64,7 @@ class TestFlare:
         flare = pytest.importorskip("langchain_classic.chains.flare.base")
         words, logprobs = [entry[0] for entry in entries], [entry[1] for entry in entries]
         expected = flare._low_confidence_spans(words, logprobs, threshold, gap, pad)
-        settings_ = {**FLARE, "threshold": threshold, "merge_gap": gap - 2, "pad": pad}
+        settings_: dict[str, Any] = {**FLARE, "threshold": threshold, "merge_gap": gap - 2, "pad": pad}
         found = low_confidence_stretches(tokens_of(*entries), "".join(words), **settings_)
         assert [stretch.text for stretch in found] == expected
 
@@ -160,7 +161,7 @@ class TestNumbers:
         assert stretch == Stretch(
             text="so ho", start=2, end=7, byte_start=3, byte_end=8, token_start=1, token_count=2, low_count=2,
             censored_count=0, min_probability=math.exp(-4), min_index=2, mean_logprob=-3.0, severity="very_low",
-            alternatives=tokens[2].alternatives,
+            alternatives=Tokens.of(tokens).alternatives_at(2),
         )  # fmt: skip
 
     @pytest.mark.parametrize("probability, severity", [(0.3, "watch"), (0.1, "low"), (0.04, "very_low")])
@@ -239,5 +240,7 @@ class TestInput:
                 assert stretch.text == stretch.text.strip()
         if words:
             for before, after in itertools.pairwise(found):
+                assert before.end is not None
+                assert after.start is not None
                 assert before.end <= after.start
                 assert before.token_start + before.token_count <= after.token_start

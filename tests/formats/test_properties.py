@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_logprobs.formats.answer import find_container, read_logprobs
-from langchain_logprobs.formats.entries import read_entries, read_plain
-from langchain_logprobs.formats.read import FORMATS, Reading, read_container, size_of
+from langchain_logprobs.formats.entries import Reading, read_entries, read_plain
+from langchain_logprobs.formats.read import FORMATS, read_container, size_of
 from langchain_logprobs.formats.tokens import Alternative, TokenLogprob, Tokens
 from tests.profile import examples
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
-from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables import RunnableConfig, RunnableLambda
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs import export as log_export
 from opentelemetry.sdk.metrics import MeterProvider
@@ -78,12 +79,13 @@ class Everything:
         self.traced = Traced(Settings(events="both", **settings), meter_provider=metrics, logger_provider=logs)
 
     def run(self) -> None:
-        config = {**self.traced.config, "metadata": {"note": "CANARYmetadata"}, "tags": ["CANARYtag"]}
+        config: RunnableConfig = {**self.traced.config, "metadata": {"note": "CANARYmetadata"}, "tags": ["CANARYtag"]}
         list(ScriptedModel(entries=PROSE).stream("CANARYprompt", config=config, stop=["CANARYstop"]))
         Model(entries=PROSE, choices=2).invoke("CANARYprompt", config=config, stop=["CANARYstop"])
         Model(entries=TOOL, tool=True).invoke("CANARYprompt", config=config)
         structured = Model(entries=STRUCTURED).bind(ls_structured_output_format={"schema": SCHEMA})
-        RunnableLambda(lambda text: structured.invoke(text)).invoke("CANARYprompt", config=config)
+        asking: RunnableLambda[str, Any] = RunnableLambda(lambda text: structured.invoke(text))
+        asking.invoke("CANARYprompt", config=config)
         with pytest.raises(ValueError, match="CANARY"):
             Model(fail_after=0).invoke("CANARYprompt", config=config)
 
@@ -128,7 +130,7 @@ def test_without_text_nothing_quotes() -> None:
 def test_text_goes_out_only_where_every_handler_of_the_call_allows_it(private_first: bool) -> None:
     everything = Everything()
     private = LogprobsCallbackHandler(Settings(capture_text=False), tracer_provider=everything.traced.provider)
-    handlers = [everything.traced.handler, private]
+    handlers: list[BaseCallbackHandler] = [everything.traced.handler, private]
     everything.traced.config["callbacks"] = handlers[::-1] if private_first else handlers
     everything.run()
     assert everything.quoting() == set()

@@ -149,7 +149,8 @@ def test_a_cached_answers_tokens_were_used_when_it_was_made() -> None:
 @pytest.mark.parametrize("key", ["token_usage", "usage"])
 @pytest.mark.parametrize(("into", "out"), [("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens")])
 def test_the_usage_of_a_completion_model(key: str, into: str, out: str) -> None:
-    found = said(Generation(text="x"), **{key: {into: 3, out: 20}})
+    usage: dict[str, Any] = {key: {into: 3, out: 20}}
+    found = said(Generation(text="x"), **usage)
     assert found == {"gen_ai.usage.input_tokens": 3, "gen_ai.usage.output_tokens": 20}
 
 

@@ -80,7 +80,7 @@ def test_a_cached_answer_is_measured_and_its_tokens_are_not_counted_again() -> N
         AIMessage(
             "Lima.",
             response_metadata={"logprobs": {"content": entries(SURE)}},
-            usage_metadata={"input_tokens": 0, "output_tokens": 0, "total_tokens": 0, "total_cost": 0},  # type: ignore[typeddict-unknown-key]
+            usage_metadata={"input_tokens": 0, "output_tokens": 0, "total_tokens": 0, "total_cost": 0},
         )
     )
     assert report.cached

@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.style import Style
 
 from langchain_logprobs import LogprobsCallbackHandler
+from langchain_logprobs.confidence.printable import printable
 from langchain_logprobs.view.model import EventData, SpanData
 from langchain_logprobs.view.terminal.pen import Pen, decimal, screen_theme
-from langchain_logprobs.view.terminal.shading import BANDS, CENSORED, band_of, printable, token_text
+from langchain_logprobs.view.terminal.shading import BANDS, CENSORED, band_of, token_text
 from langchain_logprobs.view.terminal.trace import TraceView, print_traces
 
 ANSWER = {
@@ -96,10 +97,9 @@ def test_in_colour_doubt_is_a_background_and_an_underline_and_certainty_is_neith
 
 
 def test_no_color_is_honoured_and_the_underline_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    for text in (
-        draw(call(ANSWER), colours="truecolor", no_color=True),
-        (monkeypatch.setenv("NO_COLOR", "1"), draw(call(ANSWER), colours="truecolor"))[1],
-    ):
+    switched_off = draw(call(ANSWER), colours="truecolor", no_color=True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    for text in (switched_off, draw(call(ANSWER), colours="truecolor")):
         assert not re.search(r"\x1b\[[\d;]*[34]8;", text)
         assert "\x1b[4m‹the›" in text
         assert "\x1b[1;4m«Amazon↓»" in text
@@ -359,9 +359,10 @@ def test_a_tree_has_guides_levels_and_durations() -> None:
 STRUCTURED = {
     "logprobs.tokens": ['{"', "city", '":', ' "', "Lima", '",', ' "', "pop", '":', " ", "9", "}"],
     "logprobs.values": [0.0, 0.0, 0.0, 0.0, -0.05, 0.0, 0.0, 0.0, 0.0, 0.0, -1.2, 0.0],
-    "logprobs.fields.paths": ["", "/city", "/pop"],
-    "logprobs.fields.confidences": [0.5, math.exp(-0.05), math.exp(-1.2)],
-    "logprobs.fields.min_probabilities": [math.exp(-1.2), math.exp(-0.05), math.exp(-1.2)],
+    "logprobs.fields.paths": ["/city", "/pop"],
+    "logprobs.fields.confidences": [math.exp(-0.05), math.exp(-1.2)],
+    "logprobs.fields.min_probabilities": [math.exp(-0.05), math.exp(-1.2)],
+    "logprobs.fields.min_indexes": [4, 10],
     "logprobs.fields.status": "ok",
     "logprobs.alternatives.positions": [10, 10],
     "logprobs.alternatives.tokens": ["10", "8"],
@@ -371,10 +372,51 @@ STRUCTURED = {
 
 def test_a_structured_answer_is_json_with_the_confidence_of_each_value() -> None:
     drawn = lines(draw(call(STRUCTURED)))
-    assert drawn[2] == "  {"
-    assert re.fullmatch(r'    "city": "Lima", +\.95', drawn[3])
-    assert re.fullmatch(r'    "pop": ‹9› +‹\.30› +“9” nearly 10 \.28 · 8 \.20', drawn[4])
-    assert drawn[5] == "  }"
+    assert re.fullmatch(r'  {"city": "Lima", +\.95', drawn[2])
+    assert re.fullmatch(r'   "pop": ‹9›} +‹\.30› +“9” nearly 10 \.28 · 8 \.20', drawn[3])
+
+
+def test_a_draft_is_not_the_answer() -> None:
+    tokens = [
+        "A draft:\n```json\n",
+        '{"total": ',
+        "41",
+        "}\n```\nThe answer:\n```json\n",
+        '{"total": ',
+        "97",
+        ', "ok": ',
+    ]
+    attributes = {
+        "logprobs.tokens": [*tokens, "true", "}\n```"],
+        "logprobs.values": [-0.01, -0.01, -0.01, -0.01, -0.01, math.log(0.3), -0.01, -0.01, -0.01],
+        "logprobs.fields.paths": ["/total", "/ok"],
+        "logprobs.fields.confidences": [0.3, 0.99],
+        "logprobs.fields.min_indexes": [5, 7],
+    }
+    text = draw(call(attributes))
+    assert re.search(r'{"total": 41} *\n', text)
+    assert re.search(r'{"total": ‹97›, +‹\.30›', text)
+    assert re.search(r' "ok": true} +\.99', text)
+
+
+def test_a_value_with_an_unknown_token_says_so_and_how_much_it_can_be() -> None:
+    censored = STRUCTURED | {"logprobs.fields.censored": [0, 1], "logprobs.fields.confidences": [1.0, 0.4]}
+    text = draw(call(censored))
+    assert re.search(r'"city": \?"Lima"\?, +\?unknown\?', text)
+    assert re.search(r'"pop": \?9\?} +\?≤\.40\?', text)
+
+
+def test_a_key_that_comes_again_is_told_and_its_first_value_keeps_its_shade() -> None:
+    twice = {
+        "logprobs.tokens": ['{"a": ', "1", ',\n"a": ', "2", "}"],
+        "logprobs.values": [0.0, math.log(0.3), 0.0, math.log(0.95), 0.0],
+        "logprobs.fields.paths": ["/a"],
+        "logprobs.fields.confidences": [0.95],
+        "logprobs.fields.min_indexes": [3],
+    }
+    drawn = lines(draw(call(twice)))
+    assert re.fullmatch(r'  {"a": ‹1›, +the same key comes again', drawn[2])
+    assert re.fullmatch(r'  "a": 2} +\.95', drawn[3])
 
 
 def test_fields_without_their_text_are_listed_by_path() -> None:
@@ -391,32 +433,44 @@ def test_fields_whose_weakest_token_has_no_alternatives() -> None:
 
 def test_the_runner_up_of_a_closed_list_is_named() -> None:
     runners = {
-        "logprobs.fields.runners_up": ["", '"Cusco"', "8"],
-        "logprobs.fields.runner_up_probabilities": [0.0, 0.04, 0.001],
+        "logprobs.fields.runners_up": ['"Cusco"', "8"],
+        "logprobs.fields.runner_up_probabilities": [0.04, 0.001],
     }
     text = draw(call(STRUCTURED | runners))
     assert re.search(r'"Lima", +\.95 +nearly "Cusco" \.04', text)
     assert "nearly 10 .28" in text, "a runner-up that was not near gives way to the tokens"
 
 
-def test_a_tool_call_is_drawn_as_it_was_said_and_its_arguments_are_listed() -> None:
-    paths = ["/tool_calls/0/f", "/tool_calls/0/f/city", "/tool_calls/0/f/pop"]
-    text = draw(call(STRUCTURED | {"logprobs.fields.paths": paths}))
-    assert '{"city": "Lima", "pop": ‹9›}' in text
-    assert re.search(r"  /tool_calls/0/f/pop +‹\.30› +“9” nearly 10 \.28", text)
-    assert "least certain" in text
+def test_the_arguments_of_a_tool_call_are_drawn_in_the_models_own_markup() -> None:
+    paths = ["/tool_calls/0/f/city", "/tool_calls/0/f/pop"]
+    drawn = lines(draw(call(STRUCTURED | {"logprobs.fields.paths": paths})))
+    assert re.fullmatch(r'  {"city": "Lima", +\.95', drawn[2])
 
 
-def test_large_json_is_cut() -> None:
+def test_values_that_the_text_does_not_show_are_listed_by_path() -> None:
+    text = draw(call(STRUCTURED | {"logprobs.fields.paths": ["/tool_calls/0/f/city", "/tool_calls/0/g/elsewhere"]}))
+    assert re.search(r"  /tool_calls/0/g/elsewhere +‹\.30›", text)
+    nowhere = draw(call(STRUCTURED | {"logprobs.fields.paths": ["/x", "/y"]}))
+    assert '{"city": "Lima", "pop": ‹9›}' in nowhere
+    assert re.search(r"  /y +‹\.30›", nowhere)
+
+
+def test_large_json_is_folded_around_its_unsure_values() -> None:
+    tokens = ["[\n"] + [f"{number},\n" for number in range(499)] + ["499]"]
     large = {
-        "logprobs.tokens": [str(list(range(500)))],
-        "logprobs.values": [-0.1],
-        "logprobs.fields.paths": ["/3", "/4", "/5"],
+        "logprobs.tokens": tokens,
+        "logprobs.values": [-0.01] * 501,
+        "logprobs.fields.paths": ["/3", "/250", "/499"],
+        "logprobs.fields.confidences": [0.99, 0.4, 0.99],
+        "logprobs.fields.min_indexes": [4, 251, 500],
         "logprobs.fields.count": 500,
     }
-    text = draw(call(STRUCTURED | large))
-    assert "… 302 more lines" in text
-    assert "confidence of the 3 least certain values" in text
+    text = draw(call(large))
+    folded = [re.sub(r"  +", "  ", line.strip()) for line in lines(text)[2:9]]
+    assert folded == [
+        *["… 249 sure lines …", "248,", "249,", "‹250›,  ‹.40›", "251,", "252,", "… 247 sure lines …"],
+    ]
+    assert "confidence of the 3 least certain of 500 values" in text
 
 
 def test_levels_that_are_not_known_are_printed_plainly() -> None:

@@ -23,7 +23,7 @@ from langchain_logprobs.telemetry.process import is_suppressed
 from langchain_logprobs.telemetry.roll_up import RollUp
 from langchain_logprobs.telemetry.spans import EndedCall, Kind, Telemetry
 
-logger = logging.getLogger("langchain_logprobs")
+logger: logging.Logger = logging.getLogger("langchain_logprobs")
 
 _MOST_REMEMBERED = 1_000
 _said: set[tuple[str, str]] = set()
@@ -233,7 +233,7 @@ class Lifecycle:
             chunks=first.chunks,
             start_time=run.start_time,
             end_time=end_time,
-            known_paths=lambda: known_paths(report, call.asked),
+            known_paths=lambda: known_paths(report, call.asked, self._settings.max_fields),
         )
         if not self.spanless:
             telemetry.record_call(run.span, ended)

@@ -6,20 +6,27 @@ be parallel are read as far as the shorter one goes.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
+from langchain_logprobs.confidence.alignment.token_bytes import escaped_bytes
 from langchain_logprobs.telemetry import names
 
-_SPELLED_BYTES = re.compile(r"(?:bytes:)?(?P<head>[^\\]*)(?P<bytes>(?:\\x[0-9a-f]{2})+)")
+_SPELLED_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")
+_SPELLED_ASCII = re.compile(r"\\x[0-7]")  # a whole character, which no provider spells so: an answer about bytes
 _MAX_PIECES = 8  # a character is at most four bytes, so at most four tokens; some slack for joined emoji
-_MAX_OPENINGS = 20  # places in prose where JSON may start; each costs a pass over the text
-_FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)```", re.DOTALL)
+
+Part = Literal["answer", "tool_call", "reasoning", "outside"]
+"""What a token spells: the span says it of all but those of the answer."""
+
+_RANGES: tuple[tuple[Part, str], ...] = (
+    ("tool_call", names.TOOL_CALL_RANGES),
+    ("reasoning", names.REASONING_RANGES),
+    ("outside", names.OUTSIDE_RANGES),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,7 @@ class Token:
             that is not known.
         logprob: Its logprob as it was recorded, in nats; None for a censored one.
         size: How many tokens of the span's arrays it stands for.
+        part: What it is a part of; the numbers of a call are over `answer` and `tool_call`.
     """
 
     index: int
@@ -42,6 +50,12 @@ class Token:
     alternatives: tuple[tuple[str, float], ...] = ()
     logprob: float | None = None
     size: int = 1
+    part: Part = "answer"
+
+    @property
+    def counted(self) -> bool:
+        """Whether the numbers of the call cover it."""
+        return self.part in ("answer", "tool_call")
 
     @property
     def off_top1(self) -> bool:
@@ -55,9 +69,10 @@ class Field:
 
     Attributes:
         path: JSON Pointer, e.g. `/invoice/total`.
-        confidence: Its probability as the library computed it.
+        confidence: Its probability as the library computed it; where it is `censored`, the most that it can be.
         min_probability: The probability of its weakest token; None where not recorded.
-        weakest: That token; None where it could not be found among the recorded ones, and for objects and arrays.
+        weakest: That token; None where it is not among the recorded ones.
+        censored: Whether a token of it has no honest probability: weaker than any other value.
         runner_up: The allowed value that came second, as JSON, and its probability; None where that is not known.
     """
 
@@ -65,6 +80,7 @@ class Field:
     confidence: float
     min_probability: float | None = None
     weakest: Token | None = None
+    censored: bool = False
     runner_up: tuple[str, float] | None = None
 
 
@@ -104,20 +120,23 @@ class Answer:
         """The recorded tokens, joined."""
         return "".join(token.text or "" for token in self.tokens)
 
+    @property
+    def reasoning_size(self) -> int:
+        """How many tokens at the start are the reasoning before the answer, its marks among them."""
+        first = next((at for at, token in enumerate(self.tokens) if token.counted), len(self.tokens))
+        return first if any(token.part == "reasoning" for token in self.tokens[:first]) else 0
+
     def least_certain(self, count: int, below: float) -> list[Token]:
-        """Return the tokens under a probability, the least certain first, censored ones before all others.
+        """Return the tokens that count under a probability, the least certain first, censored ones before all others.
 
         Where it is known what the model nearly said, then only of tokens for which it is known: by default that is
         recorded for the least certain ones, and the others would follow with nothing to say.
         """
-        doubtful = [token for token in self.tokens if token.probability is None or token.probability < below]
+        counted = (token for token in self.tokens if token.counted)
+        doubtful = [token for token in counted if token.probability is None or token.probability < below]
         telling = [token for token in doubtful if token.probability is None or token.alternatives]
         doubtful = telling if any(token.alternatives for token in telling) else doubtful
         return sorted(doubtful, key=lambda token: -1.0 if token.probability is None else token.probability)[:count]
-
-    def json_value(self) -> tuple[Any] | None:
-        """Return the JSON document in the text, as the only member of a tuple; None where there is none."""
-        return _find_json(self.text)
 
 
 def read_answer(
@@ -180,14 +199,28 @@ def _tokens(attributes: Mapping[str, Any], stretches: Sequence[Mapping[str, Any]
     values = _array(attributes, names.VALUES)
     texts: Sequence[Any] = _array(attributes, names.TOKENS) or [None] * len(values)
     censored = {position for position in _array(attributes, names.CENSORED_POSITIONS) if isinstance(position, int)}
+    parts = _parts(attributes)
     tokens = []
     for index, (text, value) in enumerate(zip(texts, values, strict=False)):
         logprob = float(value) if index not in censored and is_number(value) else None
-        tokens.append(Token(index, text if isinstance(text, str) else None, _probability(logprob), logprob=logprob))
+        said = text if isinstance(text, str) else None
+        part = parts.get(index, "answer")
+        tokens.append(Token(index, said, _probability(logprob), logprob=logprob, part=part))
     for index, alternatives in _alternatives(attributes, stretches, tokens).items():
         others = sorted((item for item in alternatives if item[0] != tokens[index].text), key=lambda item: -item[1])
         tokens[index] = replace(tokens[index], alternatives=tuple(others))
     return tokens
+
+
+def _parts(attributes: Mapping[str, Any]) -> dict[int, Part]:
+    """Return the part of each token that is not a part of the answer's text."""
+    found: dict[int, Part] = {}
+    most = len(_array(attributes, names.VALUES))
+    for part, name in _RANGES:
+        edges = [edge for edge in _array(attributes, name) if isinstance(edge, int)]
+        for first, behind in zip(edges[::2], edges[1::2], strict=False):
+            found.update(dict.fromkeys(range(max(0, first), min(behind, most)), part))
+    return found
 
 
 def _probability(logprob: object) -> float | None:
@@ -199,7 +232,7 @@ def _alternatives(
 ) -> dict[int, list[tuple[str, float]]]:
     """Return the alternatives of each token that has some: from the span's arrays, else from the events."""
     found: dict[int, list[tuple[str, float]]] = {}
-    positions, attributes = _unpacked_alternatives(attributes)
+    positions = _array(attributes, names.ALTERNATIVE_POSITIONS)
     for position, alternative in zip(positions, _paired(attributes), strict=False):
         if isinstance(position, int) and 0 <= position < len(tokens) and alternative:
             found.setdefault(position, []).append(alternative)
@@ -212,30 +245,6 @@ def _alternatives(
             listed = [alternative for alternative in _paired(stretch) if alternative]
             found.setdefault(weakest.index, listed)
     return found
-
-
-def _unpacked_alternatives(attributes: Mapping[str, Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    """Return the positions, and the attributes with the arrays beside them as arrays.
-
-    Many alternatives are written as strings of JSON, each an array by itself, because that is much cheaper to export.
-    Positions, which are numbers, tell the two forms apart.
-    """
-    positions = _array(attributes, names.ALTERNATIVE_POSITIONS)
-    if not any(isinstance(item, str) for item in positions):
-        return positions, attributes
-    joined = {
-        name: [item for text in _array(attributes, name) for item in _json_array(text)]
-        for name in (names.ALTERNATIVE_POSITIONS, names.ALTERNATIVE_TOKENS, names.ALTERNATIVE_VALUES)
-    }
-    return joined[names.ALTERNATIVE_POSITIONS], joined
-
-
-def _json_array(text: object) -> list[Any]:
-    try:
-        array = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
-        return []
-    return array if isinstance(array, list) else []
 
 
 def _paired(attributes: Mapping[str, Any]) -> Iterator[tuple[str, float] | None]:
@@ -261,68 +270,40 @@ def _join_split_characters(tokens: Sequence[Token]) -> Iterator[Token]:
 
 def _split_character(tokens: Sequence[Token]) -> tuple[int, str | None]:
     """Return how many of the tokens spell text in bytes, and that text; (1, None) where the first one does not."""
-    head, raw = "", b""
+    raw = b""
     for size, token in enumerate(tokens, 1):
-        spelled = _SPELLED_BYTES.fullmatch(token.text or "")
-        if spelled is None or (size > 1 and spelled["head"]):
+        text = token.text or ""
+        if not _SPELLED_BYTE.search(text) or _SPELLED_ASCII.search(text):
             break
-        head += spelled["head"]
-        raw += bytes.fromhex(spelled["bytes"].replace("\\x", ""))
+        raw += escaped_bytes(text, None)
         try:
-            # Bytes below 0x80 are whole characters, which no provider spells this way: that is an answer about bytes.
-            if raw.decode().isascii():
-                break
+            return size, raw.decode("utf-8", "surrogatepass")
         except UnicodeDecodeError:
             continue
-        return size, head + raw.decode()
     return 1, None
 
 
 def _fields(attributes: Mapping[str, Any], tokens: Sequence[Token]) -> Iterator[Field]:
     paths, confidences = _array(attributes, names.FIELD_PATHS), _array(attributes, names.FIELD_CONFIDENCES)
+    censored = {index for index in _array(attributes, names.FIELD_CENSORED) if isinstance(index, int)}
     nothing = [None] * len(paths)
-    indexes: Sequence[Any] = _array(attributes, names.FIELD_MIN_INDEXES) or nothing
-    lowest: Sequence[Any] = _array(attributes, names.FIELD_MIN_PROBABILITIES) or nothing
-    seconds: Sequence[Any] = _array(attributes, names.FIELD_RUNNERS_UP) or nothing
-    second_values: Sequence[Any] = _array(attributes, names.FIELD_RUNNER_UP_PROBABILITIES) or nothing
-    containers = {path.rpartition("/")[0] for path in paths if isinstance(path, str)}
-    after = 0
-    for path, confidence, low, index, second, value in zip(
-        paths, confidences, lowest, indexes, seconds, second_values, strict=False
-    ):
-        if not isinstance(path, str) or not is_number(confidence):
-            continue
-        min_probability = low if is_number(low) else None
-        weakest = None
-        if isinstance(index, int):
-            weakest = tokens[index] if 0 <= index < len(tokens) else None
-        elif min_probability is not None and path not in containers:
-            weakest = _first_with(min_probability, tokens[after:])
-            # Values stand in the order of the text, so the next one's weakest token is not before this one's.
-            after = weakest.index if weakest else after
-        runner_up = (second, value) if second and isinstance(second, str) and is_number(value) else None
-        yield Field(path, confidence, min_probability, weakest, runner_up)
-
-
-def _first_with(probability: float, tokens: Sequence[Token]) -> Token | None:
-    """Return the token with this probability: an older span does not say which one it is, but the number does."""
-    for token in tokens:
-        if token.probability is not None and math.isclose(token.probability, probability, rel_tol=1e-9):
-            return token
-    return None
-
-
-def _find_json(text: str) -> tuple[Any] | None:
-    decoder = json.JSONDecoder()
-    fenced = _FENCE.search(text)
-    for candidate in (fenced[1] if fenced else text, text):
-        try:
-            return (json.loads(candidate),)
-        except (ValueError, RecursionError):
-            pass
-    for opening in islice(re.finditer(r"[{\[]", text), _MAX_OPENINGS):
-        try:
-            return (decoder.raw_decode(text, opening.start())[0],)
-        except (ValueError, RecursionError):
-            continue
-    return None
+    lowest, indexes, seconds, second_values = (
+        _array(attributes, name) or nothing
+        for name in (
+            names.FIELD_MIN_PROBABILITIES,
+            names.FIELD_MIN_INDEXES,
+            names.FIELD_RUNNERS_UP,
+            names.FIELD_RUNNER_UP_PROBABILITIES,
+        )
+    )
+    columns = zip(paths, confidences, lowest, indexes, seconds, second_values, strict=False)
+    for place, (path, confidence, low, index, second, value) in enumerate(columns):
+        if isinstance(path, str) and is_number(confidence):
+            yield Field(
+                path,
+                confidence,
+                min_probability=low if is_number(low) else None,
+                weakest=tokens[index] if isinstance(index, int) and 0 <= index < len(tokens) else None,
+                censored=place in censored,
+                runner_up=(second, value) if second and isinstance(second, str) and is_number(value) else None,
+            )

@@ -10,10 +10,6 @@ from langchain_logprobs.telemetry import names
 from langchain_logprobs.view.answer import number, string
 from langchain_logprobs.view.model import SpanData
 
-_ABOUT = "logprobs.about"
-_CHUNK_STARTS = "logprobs.chunk.starts"
-_CHUNK_OFFSETS = "logprobs.chunk.offsets_us"
-
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -60,7 +56,7 @@ def stretches_of(span: SpanData) -> list[Stretch]:
             text=string(event, names.TEXT),
             severity=string(event, names.SEVERITY),
             min_probability=number(event, names.MIN_PROBABILITY),
-            about=string(event, _ABOUT),
+            about=string(event, names.ABOUT),
         )
         for event in _named(span, names.LOW_CONFIDENCE_EVENT)
         if (start := number(event, names.TOKEN_START)) is not None
@@ -76,8 +72,10 @@ def choices_of(span: SpanData) -> list[Mapping[str, Any]]:
 
 def chunks_of(span: SpanData) -> Chunks | None:
     """Return the arrivals, from the span's arrays, else from its events; None where nothing was streamed."""
-    starts, offsets = span.attributes.get(_CHUNK_STARTS), span.attributes.get(_CHUNK_OFFSETS)
-    if isinstance(starts, list | tuple) and isinstance(offsets, list | tuple):
+    starts, offsets = span.attributes.get(names.CHUNK_STARTS), span.attributes.get(names.CHUNK_OFFSETS)
+    if isinstance(offsets, list | tuple):
+        if not isinstance(starts, list | tuple):  # each chunk brought one token
+            starts = range(len(offsets))
         pairs = [pair for pair in zip(starts, offsets, strict=False) if all(isinstance(item, int) for item in pair)]
         if pairs:
             return Chunks(tuple(start for start, _ in pairs), tuple(offset for _, offset in pairs), grouped=False)

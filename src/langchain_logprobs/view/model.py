@@ -125,9 +125,7 @@ def _trees(members: Mapping[str, SpanData]) -> tuple[Node, ...]:
 def _node(span: SpanData, children: tuple[Node, ...]) -> Node:
     attributes = span.attributes
     is_call = (
-        names.STATUS in attributes
-        or names.VALUES in attributes
-        or attributes.get("gen_ai.operation.name") in _MODEL_CALLS
+        names.STATUS in attributes or names.VALUES in attributes or attributes.get(names.OPERATION) in _MODEL_CALLS
     )
     calls = number(attributes, names.CALL_COUNT)
     return Node(

@@ -223,9 +223,9 @@ def test_white_space_is_shown_where_it_is_asked_for_or_in_doubt(open_page: Open,
 
 def test_sure_passages_fold_and_open(open_page: Open, traces: Traces) -> None:
     page = open_page(traces["long"])
-    everything = page.locator(".answer").inner_text()
+    everything = page.locator(".answer").text_content()
     page.keyboard.press("f")
-    folded = page.locator(".answer").inner_text()
+    folded = page.locator(".answer").text_content()
     gaps = page.locator(".gap").count()
     assert gaps > 3
     assert len(folded) < len(everything) / 3
@@ -235,7 +235,7 @@ def test_sure_passages_fold_and_open(open_page: Open, traces: Traces) -> None:
     page.locator(".gap").first.click()
     assert page.locator(".gap").count() == gaps - 1
     page.keyboard.press("f")
-    assert page.locator(".answer").inner_text() == everything
+    assert page.locator(".answer").text_content() == everything
 
 
 def test_saving_as_csv_and_json(open_page: Open, traces: Traces) -> None:

@@ -114,7 +114,11 @@ def test_the_same_path_in_two_tool_calls_is_told_apart_by_the_weakest_token() ->
         ('{"a": |1|, "a": |2|}', "/a", 3, "2"),
         ('{"a": |1|, "a": |2|}', "/a", 1, "1"),
         ('{"a": |1|, "a": |2|}', "/a", None, "2"),
-        ('{"a|": "b|c"|}', "/a", 3, None),  # the token is behind the value: not this one
+        ('{"a": |1|2|}', "/a", 3, "12"),  # that it ends here was the doubt
+        ('{"a|": "b|c"| |}', "/a", 4, None),  # the token is nowhere near the value
+        ('{"a": |1|}\n{"a": |2|}', "/1/a", 3, "2"),  # JSON lines
+        ("refund", "", 0, "refund"),  # a label alone
+        (" return|_item \n", "", 1, "return_item"),
         ('{"a|": "b|c"}', "/a", 1, '"bc"'),
         ('Sure: |```json\n|{"a/b": |-0.0|}\n```', "/a~1b", 3, "-0.0"),
         ('{"a": [|1.10|, {"é|": null|}]}', "/a/1/é", 3, "null"),
@@ -203,16 +207,9 @@ def test_exact_arrivals_are_read_before_the_events() -> None:
     assert drawn["chunks"] == {"starts": [0, 1], "offsets_us": [10, 20], "grouped": False}
 
 
-def test_many_alternatives_come_as_strings_of_json() -> None:
-    packed = {
-        "logprobs.alternatives.positions": ["[0,0]", "[1]"],
-        "logprobs.alternatives.tokens": ['["x","[1]"]', '["y"]'],
-        "logprobs.alternatives.values": ["[-1.0,-2.0]", "[-3.0]"],
-    }
-    expected = {"0": [["x", math.exp(-1)], ["[1]", math.exp(-2)]], "1": [["y", math.exp(-3)]]}
-    assert call(answer("a|b") | packed)["alternatives"] == expected
-    broken = {**packed, "logprobs.alternatives.tokens": ['["x","[1', "{}"]}
-    assert call(answer("a|b") | broken)["alternatives"] == {}
+def test_arrivals_without_starts_are_one_token_each() -> None:
+    drawn = call(answer("a|b") | {"logprobs.chunk.offsets_us": [10, 20]})
+    assert drawn["chunks"] == {"starts": [0, 1], "offsets_us": [10, 20], "grouped": False}
 
 
 def test_reasoning_is_told_apart_only_where_the_numbers_leave_it_out(traces: dict[str, list[SpanData]]) -> None:

@@ -7,11 +7,9 @@ arrays; `starts` has the indexes where they do.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
 from typing import Any
 
 from langchain_logprobs._version import __version__
-from langchain_logprobs.confidence.alignment.token_bytes import reasoning_end
 from langchain_logprobs.telemetry import names
 from langchain_logprobs.view.answer import Answer, is_number, number, string
 from langchain_logprobs.view.events import Chunks, choices_of, chunks_of, stretches_of
@@ -26,20 +24,20 @@ _LEVELS = {"low": 0, "medium": 1, "high": 2}
 _LISTED = 5  # places of an answer without recorded stretches
 _LIST_BELOW = 0.5
 _OURS = "logprobs."
-_LONG = frozenset({"logprobs.answer"})  # what the page shows itself
+_LONG = frozenset({names.ANSWER})  # what the page shows itself
 _GENAI = (
-    "gen_ai.provider.name",
-    "gen_ai.request.model",
-    "gen_ai.response.model",
-    "gen_ai.response.finish_reasons",
-    "gen_ai.response.id",
-    "gen_ai.response.time_to_first_chunk",
-    "gen_ai.request.temperature",
-    "gen_ai.usage.input_tokens",
-    "gen_ai.usage.output_tokens",
-    "gen_ai.conversation.id",
-    "gen_ai.tool.name",
-    "error.type",
+    names.PROVIDER,
+    names.REQUEST_MODEL,
+    names.RESPONSE_MODEL,
+    names.FINISH_REASONS,
+    names.RESPONSE_ID,
+    names.TIME_TO_FIRST_CHUNK,
+    names.REQUEST_TEMPERATURE,
+    names.USAGE + "input_tokens",
+    names.USAGE + "output_tokens",
+    names.CONVERSATION,
+    names.TOOL_NAME,
+    names.ERROR_TYPE,
 )
 
 
@@ -171,7 +169,6 @@ def _fits(kind: str, value: object) -> bool:
 
 def _call(answer: Answer, span: SpanData) -> Data:
     chunks, firsts = chunks_of(span), first_indexes(answer)
-    reasoning = _reasoning(answer)
     return {
         "status": answer.status,
         "reason": answer.reason,
@@ -184,29 +181,17 @@ def _call(answer: Answer, span: SpanData) -> Data:
             if token.alternatives
         },
         "omitted": answer.omitted,
-        "reasoning": reasoning,
+        "reasoning": answer.reasoning_size,
         "stretches": list(_stretches(firsts, span)),
-        "least_certain": _least_certain(answer, reasoning),
+        "least_certain": _least_certain(answer),
         "fields": list(_fields(answer, firsts)),
         "field_count": answer.field_count,
         "field_status": answer.field_status,
         "choices": [dict(_scalars(choice)) for choice in choices_of(span)],
         "chunks": None if chunks is None else _arrivals(firsts, chunks),
-        "input": [_message(message) for message in read_messages(span.attributes.get("gen_ai.input.messages"))],
-        "output": [_message(message) for message in read_messages(span.attributes.get("gen_ai.output.messages"))],
+        "input": [_message(message) for message in read_messages(span.attributes.get(names.INPUT_MESSAGES))],
+        "output": [_message(message) for message in read_messages(span.attributes.get(names.OUTPUT_MESSAGES))],
     }
-
-
-def _reasoning(answer: Answer) -> int:
-    """Return how many tokens at the start are reasoning, which the call's numbers leave out."""
-    found = answer.attributes
-    if not number(found, names.REASONING_COUNT) and not number(found, names.OUTSIDE_COUNT):
-        return 0
-    text = answer.text
-    end = reasoning_end(text)
-    end += len(text[end:]) - len(text[end:].lstrip())
-    ends = accumulate(len(token.text or "") for token in answer.tokens)
-    return sum(position <= end for position in ends) if text[:end].strip() else 0
 
 
 def _stretches(firsts: Sequence[int], span: SpanData) -> Iterator[Data]:
@@ -224,10 +209,9 @@ def _stretches(firsts: Sequence[int], span: SpanData) -> Iterator[Data]:
             }
 
 
-def _least_certain(answer: Answer, reasoning: int) -> list[int]:
+def _least_certain(answer: Answer) -> list[int]:
     place = {id(token): position for position, token in enumerate(answer.tokens)}
-    listed = [place[id(token)] for token in answer.least_certain(len(answer.tokens), _LIST_BELOW)]
-    return [position for position in listed if position >= reasoning][:_LISTED]
+    return [place[id(token)] for token in answer.least_certain(_LISTED, _LIST_BELOW)]
 
 
 def _fields(answer: Answer, firsts: Sequence[int]) -> Iterator[Data]:
@@ -236,6 +220,7 @@ def _fields(answer: Answer, firsts: Sequence[int]) -> Iterator[Data]:
         yield {
             "path": field.path,
             "confidence": field.confidence,
+            "censored": field.censored,
             "min_probability": field.min_probability,
             "value": place.text if place else None,
             "start": place.start if place else None,

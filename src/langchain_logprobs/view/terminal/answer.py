@@ -8,21 +8,19 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from langchain_logprobs.confidence.printable import printable
 from langchain_logprobs.telemetry import names
-from langchain_logprobs.view.answer import Answer, Field, Token, number, string
+from langchain_logprobs.view.answer import Answer, Token, number, string
 from langchain_logprobs.view.terminal.flow import Flow
-from langchain_logprobs.view.terminal.json_lines import json_lines
+from langchain_logprobs.view.terminal.nearly import nearly_said
 from langchain_logprobs.view.terminal.pen import Pen, decimal
-from langchain_logprobs.view.terminal.shading import BANDS, LIST_BELOW, band_of, printable, token_text
+from langchain_logprobs.view.terminal.shading import LIST_BELOW, NARROW, token_text
+from langchain_logprobs.view.terminal.structured import draw_fields, draw_json
 
 LISTED = 5
 """Tokens of an answer that are listed as its least certain ones."""
 
-_LISTED_ALTERNATIVES = 3
-_JSON_LINES = 200
-_TABLE_WIDTH = 64  # with less room than this, columns side by side are too narrow to read
 _CONTEXT = (22, 14)  # characters around a listed token
-_WORTH_NAMING = 0.01  # an alternative less probable than this was not nearly said
 
 
 def draw_answer(answer: Answer, pen: Pen, max_tokens: int) -> Iterator[RenderableType]:
@@ -49,7 +47,7 @@ def draw_answer(answer: Answer, pen: Pen, max_tokens: int) -> Iterator[Renderabl
         yield _text(answer, pen, max_tokens)
     yield Text()
     if document is None and answer.fields:
-        yield _field_list(answer, pen)
+        yield draw_fields(answer.fields, pen)
         yield Text()
     yield Flow(Text.assemble((name, "dim"), " ", value) for name, value in _facts(answer))
     # In JSON it is the values that count, and they name their weakest tokens themselves. Brackets and keys that a
@@ -130,7 +128,7 @@ class _LeastCertain:
         self._pen = pen
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        wide = options.max_width >= _TABLE_WIDTH
+        wide = options.max_width >= NARROW
         named = any(token.alternatives for token in self._listed)
         table = Table(box=None, padding=(0, 3 if wide else 1, 0, 0), header_style="dim")
         table.add_column(justify="right", no_wrap=True)
@@ -141,7 +139,7 @@ class _LeastCertain:
             probability = Text()
             self._pen.shade(probability, decimal(token.probability) or "unknown", token.probability)
             said = _in_context(self._answer, place[id(token)], self._pen)
-            nearly = _nearly_said(token, before="" if wide else "nearly ") or ""
+            nearly = nearly_said(token, before="" if wide else "nearly ") or ""
             if wide:
                 table.add_row(probability, said, nearly)
             else:
@@ -176,71 +174,3 @@ def _clip(text: str, length: int) -> str:
         return "…" + (kept[kept.index(" ") + 1 :] if " " in kept[:-1] else kept)
     kept = line[:length]
     return (kept[: kept.rindex(" ")] if " " in kept[1:] else kept) + "…"
-
-
-def _nearly_said(token: Token, before: str = "") -> Flow | None:
-    """Return the alternatives of a token, None where they are not known."""
-    if not token.alternatives:
-        return None
-    others = [item for item in token.alternatives if item[1] >= _WORTH_NAMING][:_LISTED_ALTERNATIVES]
-    if not others:
-        return Flow([Text("nothing else was near", "dim")])
-    # A space in front is shown only where it is what tells two of them apart.
-    show_space = len({text[:1] == " " for text, _ in (*others, (token.text or "", 0.0))}) > 1
-    texts = []
-    for position, (text, probability) in enumerate(others):
-        first = Text.assemble((before, "dim")) if position == 0 else Text()
-        strength = "bold" if position == 0 and token.off_top1 else "dim"
-        texts.append(first.append(token_text(text, show_space=show_space)).append(f" {decimal(probability)}", strength))
-    return Flow(texts, between=" · ")
-
-
-def draw_json(answer: Answer, pen: Pen) -> RenderableType | None:
-    """Draw a structured answer as JSON, each value with its confidence; None where its values are not in its text."""
-    document = answer.json_value() if answer.fields else None
-    lines = json_lines(document[0], {field.path: field for field in answer.fields}) if document is not None else []
-    if not any(line.field for line in lines):
-        return None
-    table = _field_table()
-    for line in lines[:_JSON_LINES]:
-        text = Text(printable(line.before))
-        if line.field is None:
-            text.append(printable(line.value))
-        else:
-            pen.shade(text, printable(line.value), line.field.confidence)
-        text.append(line.after)
-        table.add_row(text, *(_field_columns(line.field, pen) if line.field else ("", "")))
-    if len(lines) > _JSON_LINES:
-        table.add_row(Text(f"… {len(lines) - _JSON_LINES:,} more lines", "dim"))
-    if answer.field_count > len(answer.fields):
-        table.add_row(Text(f"confidence of the {len(answer.fields)} least certain values", "dim"))
-    return table
-
-
-def _field_list(answer: Answer, pen: Pen) -> RenderableType:
-    """Draw the values by their paths: of a tool call, and where the text was not recorded."""
-    table = _field_table()
-    for field in answer.fields:
-        table.add_row(Text(printable(field.path) or "/"), *_field_columns(field, pen))
-    return table
-
-
-def _field_table() -> Table:
-    table = Table.grid(padding=(0, 3))
-    table.add_column(overflow="fold")
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    return table
-
-
-def _field_columns(field: Field, pen: Pen) -> tuple[Text, RenderableType]:
-    confidence = Text()
-    pen.shade(confidence, decimal(field.confidence), field.confidence)
-    if field.runner_up is not None and field.runner_up[1] >= _WORTH_NAMING:
-        value, probability = field.runner_up
-        return confidence, Text.assemble(("nearly ", "dim"), printable(value), (f" {decimal(probability)}", "dim"))
-    token = field.weakest
-    if token is None or band_of(token.probability) is BANDS[0]:
-        return confidence, ""
-    said = f"“{token_text(token.text, show_space=False)}” nearly "
-    return confidence, _nearly_said(token, before=said) or ""
