@@ -83,7 +83,8 @@ def report_rows(answer: answers.Answer) -> Row:
     report = confidence_of(message, schema=answer.get("schema"), settings=DEFAULTS)
     score, entropy = report.score or 0.0, report.measures.entropy_mean or 0.0
     joints, rows = [], []
-    for path, field in report.leaves():
+    for leaf in report.leaves():
+        path, field = leaf.path, leaf.field
         if field.joint_logprob is None or field.mean_logprob is None:
             continue
         joint = math.exp(field.joint_logprob)

@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from langchain_logprobs.formats.tokens import LOW_PROBABILITY
 
-logger = logging.getLogger("langchain_logprobs")
+logger: logging.Logger = logging.getLogger("langchain_logprobs")
 
 ENV_PREFIX = "LANGCHAIN_LOGPROBS_"
 """Every setting can be given as this prefix and its name in capitals, e.g. `LANGCHAIN_LOGPROBS_EVENTS=log`."""
@@ -141,6 +141,7 @@ class Settings:
     """What is recorded, and how much of it. Immutable.
 
     Example:
+        >>> from langchain_logprobs import Settings
         >>> Settings(capture_text=False, low_probability=0.1).low_probability
         0.1
 

@@ -178,7 +178,7 @@ def test_a_backend_that_starts_later() -> None:
         assert "could not be asked" in get(address)["problem"]
         backend = stand_in.jaeger()
         backend._server.server_close()
-        backend._server = ThreadingHTTPServer(("127.0.0.1", port), backend._server.RequestHandlerClass)  # type: ignore[assignment]
+        backend._server = ThreadingHTTPServer(("127.0.0.1", port), backend._server.RequestHandlerClass)  # type: ignore[assignment, arg-type]
         backend._thread = threading.Thread(target=backend._server.serve_forever, args=(0.02,), daemon=True)
         with backend:
             assert listed(address) == set(TRACES)

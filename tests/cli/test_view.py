@@ -107,7 +107,7 @@ def test_an_exporters_file_is_read_back_as_it_was(tmp_path: Path) -> None:
     provider.shutdown()
     (kept,), (read,) = memory.get_finished_spans(), read_spans(path)
     expected = span_data(kept)
-    assert {key: list(value) for key, value in expected.attributes.items()} == dict(read.attributes)  # type: ignore[call-overload]
+    assert {key: list(value) for key, value in expected.attributes.items()} == dict(read.attributes)
     assert (read.trace_id, read.span_id, read.start_ns, read.end_ns) == (
         *(expected.trace_id, expected.span_id),
         *(expected.start_ns, expected.end_ns),

@@ -83,12 +83,13 @@ def test_no_spans_are_no_traces() -> None:
 
 
 def test_a_model_call_is_known_by_its_status_or_its_operation() -> None:
-    calls = [
-        span("with status", **{"logprobs.status": "missing"}),
-        span("by operation", **{"gen_ai.operation.name": "chat"}),
-        span("tool", **{"gen_ai.operation.name": "execute_tool"}),
-        span("above", **{"logprobs.llm_call.count": 2, "logprobs.confidence.level": "low"}),
-    ]
+    spans: dict[str, dict[str, Any]] = {
+        "with status": {"logprobs.status": "missing"},
+        "by operation": {"gen_ai.operation.name": "chat"},
+        "tool": {"gen_ai.operation.name": "execute_tool"},
+        "above": {"logprobs.llm_call.count": 2, "logprobs.confidence.level": "low"},
+    }
+    calls = [span(name, **attributes) for name, attributes in spans.items()]
     nodes = {node.span.name: node for node in read_traces(calls)[0].roots}
     assert nodes["with status"].answer is not None
     assert nodes["by operation"].answer is not None

@@ -19,9 +19,10 @@ from rich.console import Console
 from rich.style import Style
 
 from langchain_logprobs import LogprobsCallbackHandler
+from langchain_logprobs.confidence.printable import printable
 from langchain_logprobs.view.model import EventData, SpanData
 from langchain_logprobs.view.terminal.pen import Pen, decimal, screen_theme
-from langchain_logprobs.view.terminal.shading import BANDS, CENSORED, band_of, printable, token_text
+from langchain_logprobs.view.terminal.shading import BANDS, CENSORED, band_of, token_text
 from langchain_logprobs.view.terminal.trace import TraceView, print_traces
 from tests.support import entry
 
@@ -103,10 +104,9 @@ def test_in_colour_doubt_is_a_background_and_an_underline_and_certainty_is_neith
 
 
 def test_no_color_is_honoured_and_the_underline_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    for text in (
-        draw(call(ANSWER), colours="truecolor", no_color=True),
-        (monkeypatch.setenv("NO_COLOR", "1"), draw(call(ANSWER), colours="truecolor"))[1],
-    ):
+    switched_off = draw(call(ANSWER), colours="truecolor", no_color=True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    for text in (switched_off, draw(call(ANSWER), colours="truecolor")):
         assert not re.search(r"\x1b\[[\d;]*[34]8;", text)
         assert "\x1b[4m‹the›" in text
         assert "\x1b[1;4m«Amazon↓»" in text
@@ -427,9 +427,10 @@ def test_no_sure_passage_of_a_few_tokens_is_folded() -> None:
 @pytest.mark.parametrize("kind", ["text", "missing", "json", "long", "choices"])
 def test_any_width_can_be_drawn_and_is_kept(width: int, kind: str) -> None:
     question = {"gen_ai.input.messages": asked(("user", "Where is Lima?"))}
-    attributes = {"missing": {"logprobs.status": "missing"}, "json": STRUCTURED, "long": long_answer(400, {1: 0.1})}
+    kinds: dict[str, dict[str, Any]] = {"missing": {"logprobs.status": "missing"}, "json": STRUCTURED}
+    kinds["long"] = long_answer(400, {1: 0.1})
     events = [EventData("logprobs.choice", 0, {"logprobs.confidence.score": 0.5})] * 2 if kind == "choices" else []
-    drawn = draw(call(attributes.get(kind, ANSWER) | question, events=tuple(events)), width=width)
+    drawn = draw(call(kinds.get(kind, ANSWER) | question, events=tuple(events)), width=width)
     assert all(len(line) <= width for line in drawn.splitlines())
 
 

@@ -51,9 +51,9 @@ def picture(group: GroupReport, error: float) -> str:
 def _reliability(axes: Axes, group: GroupReport) -> None:
     axes.plot([0, 1], [0, 1], color=_DIM, linewidth=1, linestyle=":", zorder=1)
     _curve(axes, group.scores, group.right, _RAW, "s", "the score itself")
-    if group.held_out is not None:
+    if group.held_out:
         mapped = "calibrated" if group.result.points else "tried map, not given"
-        _curve(axes, group.held_out, group.right, _MAPPED, "o", f"{mapped} (held-out rows)")
+        _curve(axes, group.held_out[0], group.right, _MAPPED, "o", f"{mapped} (held-out rows)")
     _strip(axes, group.scores, group.right)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.13, 1.02), xlabel="said: probability of being right")
     axes.set_ylabel("found: share that is right")

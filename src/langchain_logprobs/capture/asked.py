@@ -15,8 +15,14 @@ RESPONSES_INCLUDE = "message.output_text.logprobs"
 _FLAGS = ("logprobs", "response_logprobs", "responseLogprobs", "return_logprobs", "top_logprobs", "n_probs")
 _FLAG_IN_REPR = re.compile(r"['\"]?\b(?:logprobs|top_logprobs)['\"]?\s*[=:]\s*(?:True|[1-9])")
 
-_IGNORE_THEIR_FLAG = frozenset({"ChatHuggingFace", "ChatGoogleGenerativeAI", "Fireworks", "Together"})
-"""Classes whose constructor takes a flag for logprobs that no request carries (docs/providers.md)."""
+_IGNORE_THEIR_FLAG: Mapping[str, str] = {
+    "ChatHuggingFace": "logprobs=True",
+    "ChatGoogleGenerativeAI": "response_logprobs=True, logprobs=5",
+    "Fireworks": "",
+    "Together": "",
+}
+"""Classes whose constructor takes a flag for logprobs that no request carries, and what to bind in its place; nothing
+where the class drops them in any case (docs/providers.md)."""
 
 _DROP_SOME: Mapping[str, Drops | None] = {
     "ChatOllama": "without chunks",
@@ -63,7 +69,7 @@ def asked_of(
         echoed=echoed,
     )
     if asked.logprobs:
-        asked.constructor_ignored = in_constructor and asked.class_name in _IGNORE_THEIR_FLAG
+        asked.to_bind = _IGNORE_THEIR_FLAG.get(asked.class_name) if in_constructor else None
         asked.dropped_by = dropped_by(asked.class_name)
         if asked.dropped_by == "openai_responses" and not asks_by_include(params):
             asked.dropped_by = None  # Chat Completions keep them

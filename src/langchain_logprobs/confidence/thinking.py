@@ -29,6 +29,8 @@ def thinking_end(text: str) -> int:
         >>> thinking_end("Close it with `</think>`.")
         0
     """
+    if "<" not in text and "[" not in text and "◁" not in text:  # as most answers, in no time
+        return 0
     end = 0
     while begin := _BEGIN.match(text, end):
         mark = _END.search(text, begin.end())

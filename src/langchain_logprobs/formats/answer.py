@@ -108,6 +108,7 @@ def read_logprobs(source: Any) -> list[Tokens]:
         TypeError: The source is none of these.
 
     Example:
+        >>> from langchain_logprobs import read_logprobs
         >>> entries = [{"token": "Yes", "logprob": -0.25, "bytes": [89, 101, 115], "top_logprobs": []}]
         >>> (tokens,) = read_logprobs({"logprobs": {"content": entries}})
         >>> tokens[0].token, tokens[0].logprob

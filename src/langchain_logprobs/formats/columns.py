@@ -40,6 +40,14 @@ def usable_logprob(logprob: float | None) -> float | None:
     return float(logprob) if logprob <= 0.0 else 0.0
 
 
+def _all_honest(logprobs: list[float]) -> bool:
+    """Tell by a few passes in C, without a look at each, that all are honest floats; False says nothing."""
+    if not logprobs:
+        return True
+    total = sum(logprobs) if set(map(type, logprobs)) == {float} else _NAN
+    return total == total and min(logprobs) > _SURELY_HONEST and max(logprobs) <= 0.0
+
+
 class Columns:
     """The texts, logprobs and bytes of tokens, or of alternatives, side by side.
 
@@ -70,19 +78,14 @@ class Columns:
         Raises:
             TypeError: A text is no str, or a logprob no number.
         """
-        self.texts = [] if texts is None else texts
+        self.texts: list[str] = [] if texts is None else texts
         "".join(self.texts)  # raises where one is no str
         self._sources = [] if sources is None else sources
         self.censored: dict[int, float | None] = {}
         self.rounded: dict[int, float] = {}
-        self.logprobs = [
-            logprob if type(logprob) is float and _SURELY_HONEST < logprob <= 0.0 else _NAN for logprob in logprobs
-        ]
-        total = sum(self.logprobs)
-        if total != total:  # any of them is NaN
-            for position, logprob in enumerate(self.logprobs):
-                if logprob != logprob:
-                    self.logprobs[position] = self._honest(position, logprobs[position])
+        self.logprobs: list[float] = [*logprobs]  # type: ignore[list-item]
+        if not _all_honest(self.logprobs):
+            self.logprobs = [self._honest(position, logprob) for position, logprob in enumerate(logprobs)]
 
     def add(self, items: Iterable[tuple[str, float | None, bytes | None]]) -> None:
         """Append the text, the logprob and the bytes of each, as the provider sent them."""

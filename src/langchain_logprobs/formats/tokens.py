@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain
-from typing import Any, Final, NamedTuple, TypeVar, overload
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar, overload
 
 from langchain_logprobs.formats.columns import Columns
 from langchain_logprobs.formats.columns import usable_logprob as usable_logprob
@@ -28,6 +28,11 @@ class Alternative(NamedTuple):
         logprob: Natural logarithm of its probability (nats), raw: it may be a sentinel such as -9999.0. None where
             the provider sent none.
         bytes: Its UTF-8 bytes; None where the provider sent none.
+
+    Example:
+        >>> from langchain_logprobs import Alternative
+        >>> Alternative(" 1936", -0.97).token
+        ' 1936'
     """
 
     token: str
@@ -46,6 +51,12 @@ class TokenLogprob(NamedTuple):
         bytes: Its UTF-8 bytes, which can be part of a character; None where the provider sent none.
         alternatives: What else the model could have said here, the sampled token often among them, in the provider's
             order; empty where none were asked for.
+
+    Example:
+        >>> from langchain_logprobs import Alternative, TokenLogprob
+        >>> token = TokenLogprob(" 1935", -0.89, alternatives=[Alternative(" 1936", -0.97)])
+        >>> token.logprob, token.alternatives[0].token
+        (-0.89, ' 1936')
     """
 
     token: str
@@ -70,9 +81,9 @@ class Alternatives(Sequence[Alternative]):
 
     def __init__(self, columns: Columns, start: int, stop: int) -> None:
         """Stand for the items of the columns from `start` to before `stop`."""
-        self.columns = columns
-        self.start = start
-        self.stop = stop
+        self.columns: Columns = columns
+        self.start: int = start
+        self.stop: int = stop
 
     @property
     def texts(self) -> list[str]:
@@ -147,11 +158,11 @@ class Tokens(Sequence[TokenLogprob]):
     ) -> None:
         """Take the columns of the tokens, those of their alternatives, and where each token's end; empty without."""
         self._own = Columns() if own is None else own
-        self.texts = self._own.texts
-        self.logprobs = self._own.logprobs
-        self.censored = self._own.censored
-        self.alternatives = Columns() if alternatives is None else alternatives
-        self.stops = [*stops]
+        self.texts: list[str] = self._own.texts
+        self.logprobs: list[float] = self._own.logprobs
+        self.censored: dict[int, float | None] = self._own.censored
+        self.alternatives: Columns = Columns() if alternatives is None else alternatives
+        self.stops: list[int] = [*stops]
 
     @classmethod
     def of(cls, tokens: Iterable[TokenLogprob]) -> Tokens:
@@ -256,7 +267,7 @@ class Tokens(Sequence[TokenLogprob]):
         """Tell whether the other is a list of the same items."""
         return isinstance(other, (list, Tokens)) and list(self) == list(other)
 
-    __hash__ = None  # type: ignore[assignment]  # as the list that it equals
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # as the list that it equals
 
     def __repr__(self) -> str:
         """Look like that list."""

@@ -279,7 +279,7 @@ print(len(said), said[0])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.splitlines()[:2] == ["415", "415"]
     assert done.stdout.splitlines()[2].startswith("1 an exporter sent OTLP as protobuf")
-    assert 'pip install "langchain-logprobs[otlp]"' in done.stdout
+    assert 'pip install "langchain-logprobs[serve]"' in done.stdout
 
 
 def test_threads_that_add_and_read_at_once(received: Received) -> None:

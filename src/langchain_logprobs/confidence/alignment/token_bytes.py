@@ -137,18 +137,17 @@ def readings(words: Sequence[str], raws: Sequence[bytes | None]) -> Iterator[tup
                 yield spelling, [b"" if index in special else piece for index, piece in enumerate(pieces)]
 
 
-def lost_bytes(token: TokenLogprob | Alternative) -> bool:
-    """Return whether some of the token's bytes are lost.
+def lost(word: str, raw: bytes | None) -> bool:
+    """Return whether some of a token's bytes are lost.
 
     It shows U+FFFD and its bytes are only those of U+FFFD, or it shows nothing at all and no bytes came. An empty
     token whose list of bytes is empty is what it seems to be: an end mark that is not shown, or vLLM's beginning of a
     character that the next token shows.
+
+    Args:
+        word: The token's text.
+        raw: The bytes that came with it; None where none did.
     """
-    return lost(token.token, token.bytes)
-
-
-def lost(word: str, raw: bytes | None) -> bool:
-    """Return whether some bytes of a token's text and bytes are lost, see `lost_bytes`."""
     if not word:
         return raw is None
     return REPLACEMENT in word and (not raw or raw == utf8(word))

@@ -112,6 +112,8 @@ def is_structured(text: str, has_schema: bool) -> bool:
         return True
     if _BEGINS_ARRAY.match(text, begin) and (text.rstrip().endswith("]") or _BEGINS_JSON.match(text, begin)):
         return True
+    if "```" not in text and "~~~" not in text:
+        return False
     for match in _FENCE.finditer(text, begin):
         language = match["language"].lower()
         if language in _JSON_LANGUAGES and (language or text[skip_blank(text, match.end()) :][:1] in ("{", "[")):

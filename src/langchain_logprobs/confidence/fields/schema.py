@@ -103,6 +103,8 @@ class SchemaNode:
         schemas = [schema for branch in branches for schema in branch]
         self._tuple_length = max((len(_tuple(schema)) for schema in schemas), default=0)
         self._names = {name for schema in schemas for name in _properties(schema)}
+        self.labels: tuple[Scalar, ...]
+        self.open_kinds: frozenset[Kind]
         self.labels, self.open_kinds = _allowed(branches)
 
     @classmethod

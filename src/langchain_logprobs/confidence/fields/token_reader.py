@@ -25,7 +25,9 @@ class TokenReader:
         """Read the tokens' logprobs; `spelling` is how their alignment found them to be spelled."""
         self._spelling = spelling
         self._tokens = Tokens.of(tokens)
-        self.logprobs = [None if logprob != logprob else logprob for logprob in self._tokens.logprobs]
+        self.logprobs: list[float | None] = [
+            None if logprob != logprob else logprob for logprob in self._tokens.logprobs
+        ]
 
     def __len__(self) -> int:
         """Return how many tokens there are."""

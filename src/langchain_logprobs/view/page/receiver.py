@@ -23,7 +23,7 @@ _JSON, _PROTOBUF = "application/json", "application/x-protobuf"
 _OTHER_SIGNALS = ("/v1/metrics", "/v1/logs")
 NO_PROTOBUF = (
     "an exporter sent OTLP as protobuf, which this Python cannot read. Either\n"
-    '  pip install "langchain-logprobs[otlp]"\n'
+    '  pip install "langchain-logprobs[serve]"\n'
     "or let the exporter send JSON (OTEL_EXPORTER_OTLP_PROTOCOL=http/json, where it can)."
 )
 
@@ -119,7 +119,7 @@ def _take(body: bytes, kind: str, received: Received) -> tuple[HTTPStatus, str]:
 
 
 def _from_protobuf(body: bytes) -> dict[str, Any]:
-    """Read a request in protobuf as what it is in JSON; the packages come with the OTLP exporters.
+    """Read a request in protobuf as what it is in JSON, with what the extra `serve` brings (OTLP exporters too).
 
     Raises:
         ModuleNotFoundError: They are not installed.

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from langchain_logprobs.view.model import SpanData, read_traces
@@ -34,7 +34,7 @@ class LocalServer(ThreadingHTTPServer):
     """A server on 127.0.0.1 whose threads end with the program."""
 
     daemon_threads = True
-    allow_reuse_address = os.name != "nt"  # there it would let two programs share the port
+    allow_reuse_address: bool = os.name != "nt"  # there it would let two programs share the port
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a browser that has gone; anything else is a fault of ours, and said in full."""
@@ -47,7 +47,7 @@ class LocalHandler(BaseHTTPRequestHandler):
 
     server_version = "langchain-logprobs"
     sys_version = ""
-    timeout = 60  # seconds that a connection may be silent
+    timeout: ClassVar[float | None] = 60  # seconds that a connection may be silent
 
     def names_this_machine(self) -> bool:
         """Whether the request is for this machine by name; answers it otherwise."""

@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from langchain_logprobs.confidence.printable import printable
 from langchain_logprobs.telemetry import names
 from langchain_logprobs.view.answer import Answer, Token, number, string
 from langchain_logprobs.view.messages import Message, read_messages
@@ -15,7 +16,7 @@ from langchain_logprobs.view.terminal.flow import Flow
 from langchain_logprobs.view.terminal.least_certain import LeastCertain
 from langchain_logprobs.view.terminal.passage import Strip, doubtful, draw_reasoning, draw_text, is_long
 from langchain_logprobs.view.terminal.pen import Pen, decimal
-from langchain_logprobs.view.terminal.shading import LIST_BELOW, printable, token_text
+from langchain_logprobs.view.terminal.shading import LIST_BELOW, token_text
 from langchain_logprobs.view.terminal.structured import draw_fields, draw_json
 from langchain_logprobs.view.values import places
 

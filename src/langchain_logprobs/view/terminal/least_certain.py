@@ -8,10 +8,11 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from langchain_logprobs.confidence.printable import printable
 from langchain_logprobs.view.answer import Answer, Token
 from langchain_logprobs.view.terminal.nearly import nearly_said
 from langchain_logprobs.view.terminal.pen import Pen, decimal
-from langchain_logprobs.view.terminal.shading import NARROW, printable
+from langchain_logprobs.view.terminal.shading import NARROW
 
 _CONTEXT = (22, 14)  # characters around a listed token
 

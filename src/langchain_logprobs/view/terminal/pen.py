@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from langchain_logprobs.confidence.printable import printable
 from langchain_logprobs.view.answer import Token
 from langchain_logprobs.view.terminal.shading import (
     BANDS,
@@ -20,7 +21,6 @@ from langchain_logprobs.view.terminal.shading import (
     NOT_RECORDED,
     Band,
     band_of,
-    printable,
 )
 
 Theme = Literal["dark", "light", "any"]

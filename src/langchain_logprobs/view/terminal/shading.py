@@ -11,8 +11,9 @@ a bold block.
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
+
+from langchain_logprobs.confidence.printable import printable
 
 NO_TEXT = "∎"
 """Stands for a token without text, which is most often the end of the answer."""
@@ -108,40 +109,6 @@ def band_of(probability: float | None) -> Band:
     if probability is None:
         return CENSORED
     return next(band for band in BANDS if band.floor is not None and probability >= band.floor)
-
-
-def printable(text: str, *, keep_lines: bool = False) -> str:
-    r"""Return model output that is safe to print: no character of it can move the cursor, hide or reorder text.
-
-    Control characters become their pictures (`␛`), invisible and direction-changing ones their code (`<U+202E>`), lone
-    surrogates `\ud83d`.
-
-    Args:
-        text: What the model wrote.
-        keep_lines: Leave newlines as they are; otherwise they become `⏎`.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_printable(character, keep_lines) for character in text)
-
-
-def _printable(character: str, keep_lines: bool) -> str:
-    if character == "\n":
-        return "\n" if keep_lines else "⏎"
-    if character == "\t":
-        return "⇥"
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "␡"
-    category = unicodedata.category(character)
-    if category == "Cs":
-        return f"\\u{code:04x}"
-    # Zero-width joiners hold emoji and several scripts together: they stay.
-    if category in ("Cc", "Cf", "Zl", "Zp") and code not in (0x200C, 0x200D):
-        return f"<U+{code:04X}>"
-    return character
 
 
 def token_text(text: str | None, *, show_space: bool) -> str:

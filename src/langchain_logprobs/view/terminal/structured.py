@@ -9,12 +9,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from langchain_logprobs.confidence.printable import printable
 from langchain_logprobs.view.answer import Answer, Field
 from langchain_logprobs.view.terminal.flow import Flow
 from langchain_logprobs.view.terminal.json_lines import JsonLine, json_lines
 from langchain_logprobs.view.terminal.nearly import WORTH_NAMING, nearly_said
 from langchain_logprobs.view.terminal.pen import Pen, decimal
-from langchain_logprobs.view.terminal.shading import BANDS, NARROW, band_of, printable, token_text
+from langchain_logprobs.view.terminal.shading import BANDS, NARROW, band_of, token_text
 
 _FOLD_OVER = 60  # lines of an answer that are drawn, however sure
 _AROUND = 2  # lines around an unsure one that are drawn with it

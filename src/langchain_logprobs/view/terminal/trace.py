@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 from rich.tree import Tree
 
+from langchain_logprobs.confidence.printable import printable
 from langchain_logprobs.telemetry import names
 from langchain_logprobs.view.answer import string
 from langchain_logprobs.view.choose import calls_of
@@ -18,7 +19,6 @@ from langchain_logprobs.view.model import Node, SpanData, Trace, read_traces, sp
 from langchain_logprobs.view.terminal.answer import draw_answer
 from langchain_logprobs.view.terminal.flow import Flow
 from langchain_logprobs.view.terminal.pen import Pen, Theme
-from langchain_logprobs.view.terminal.shading import printable
 from langchain_logprobs.view.terminal.structured import draw_json
 
 if TYPE_CHECKING:
