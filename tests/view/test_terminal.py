@@ -427,10 +427,13 @@ def test_no_sure_passage_of_a_few_tokens_is_folded() -> None:
 @pytest.mark.parametrize("kind", ["text", "missing", "json", "long", "choices"])
 def test_any_width_can_be_drawn_and_is_kept(width: int, kind: str) -> None:
     question = {"gen_ai.input.messages": asked(("user", "Where is Lima?"))}
-    kinds: dict[str, dict[str, Any]] = {"missing": {"logprobs.status": "missing"}, "json": STRUCTURED}
-    kinds["long"] = long_answer(400, {1: 0.1})
+    attributes: dict[str, dict[str, Any]] = {
+        "missing": {"logprobs.status": "missing"},
+        "json": STRUCTURED,
+        "long": long_answer(400, {1: 0.1}),
+    }
     events = [EventData("logprobs.choice", 0, {"logprobs.confidence.score": 0.5})] * 2 if kind == "choices" else []
-    drawn = draw(call(kinds.get(kind, ANSWER) | question, events=tuple(events)), width=width)
+    drawn = draw(call({**attributes.get(kind, ANSWER), **question}, events=tuple(events)), width=width)
     assert all(len(line) <= width for line in drawn.splitlines())
 
 
