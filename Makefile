@@ -11,8 +11,8 @@ UV := $(BIN)/uv
 UV_PIN ?= uv==0.13.9
 PROVIDERS := litellm most
 
-.PHONY: demo test lint types docs examples e2e providers $(PROVIDERS:%=providers-%) bench bench-quick test-oldest \
-	test-python soak lock newest clean
+.PHONY: demo test slow lint types build docs examples e2e providers $(PROVIDERS:%=providers-%) bench bench-quick \
+	test-oldest test-python soak golden mutants lock newest clean
 
 # Both install into the environment $(1). `uv sync` would take the files from the addresses in uv.lock alone; this way
 # they also come from a mirror of PyPI, where the machine is set up for one.
@@ -29,12 +29,37 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-fail-under=95 --cov-report=term $(ARGS)
 
+# The tests that `make test` leaves out: thousands of random cases, long inputs.
+slow: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not e2e" $(ARGS)
+
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/vulture
 
 types: $(VENV)/.test
 	$(BIN)/mypy
+
+# What would be published, and that it works where nothing else is installed.
+build: $(VENV)/.test
+	rm -rf dist
+	$(UV) build --quiet
+	$(BIN)/twine check --strict dist/*
+	$(new_venv) $(BIN)/python $(VENV)-wheel
+	$(UV) export --quiet --frozen --no-default-groups --no-emit-project --output-file $(VENV)-wheel/core.txt
+	$(UV) pip install --quiet --python $(VENV)-wheel/bin/python --no-deps --requirement $(VENV)-wheel/core.txt dist/*.whl
+	cd dist && $(abspath $(VENV)-wheel)/bin/python -c "from langchain_logprobs import *; LogprobsCallbackHandler()"
+	$(VENV)-wheel/bin/langchain-logprobs --version
+
+# Makes the golden files of tests/golden again, after a change of the numbers on spans that is wanted.
+golden: $(VENV)/.test
+	$(BIN)/python tests/golden --write $(ARGS)
+
+# Changes the code in small ways, one at a time, and lists the changes that no test notices.
+mutants: $(VENV)/.test
+	$(BIN)/python benchmarks/mutation.py $(ARGS)
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/generate.py
@@ -74,7 +99,7 @@ test-python: $(VENV)-$(notdir $(OTHER))/.test
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 lock: $(UV)
 	$(UV) lock --quiet $(UPGRADE)
-	$(UV) $(LOCK) $(UPGRADE) --group test --resolution lowest-direct pyproject.toml --output-file locks/oldest.txt
+	$(UV) $(LOCK) $(UPGRADE) --group test --group calibrate --resolution lowest-direct pyproject.toml --output-file locks/oldest.txt
 	for each in $(PROVIDERS); do $(UV) $(LOCK) $(UPGRADE) --group test pyproject.toml \
 		tests/providers/requirements-$$each.txt --output-file locks/providers-$$each.txt || exit; done
 	$(UV) $(LOCK) $(UPGRADE) tests/e2e/requirements-phoenix.txt --output-file locks/phoenix.txt
@@ -92,7 +117,7 @@ $(UV):
 
 $(VENV)/.test: $(UV) pyproject.toml uv.lock
 	@echo "Installing what the tests need ..."
-	@$(call install_groups,$(VENV),--group test --group lint --group integrations)
+	@$(call install_groups,$(VENV),--group test --group calibrate --group lint --group integrations)
 	@touch $@
 
 $(VENV)/.demo: $(UV) pyproject.toml uv.lock
@@ -118,7 +143,7 @@ $(VENV)-providers-%/.test: $(UV) pyproject.toml locks/providers-%.txt
 
 $(VENV)-$(notdir $(OTHER))/.test: $(UV) pyproject.toml uv.lock
 	@$(new_venv) $(OTHER) $(VENV)-$(notdir $(OTHER))
-	@$(call install_groups,$(VENV)-$(notdir $(OTHER)),--group test)
+	@$(call install_groups,$(VENV)-$(notdir $(OTHER)),--group test --group calibrate)
 	@touch $@
 
 clean:

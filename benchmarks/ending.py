@@ -129,6 +129,7 @@ def memory() -> dict[str, float]:
     _start_and_feed(callback, run_ids[runs], CHUNKS)
     fed = _held()
     tracemalloc.stop()
+    assert isinstance(callback, LogprobsCallbackHandler)
     callback.close()
     return {"bytes_per_open_run": (opened - empty) / runs, "bytes_per_chunk": (fed - opened) / len(CHUNKS)}
 

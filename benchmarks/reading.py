@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import gc
 import json
 import os
@@ -62,6 +63,10 @@ def _unsorted(entries: Entries) -> Entries:
     return entries
 
 
+def _all_three(entries: Entries) -> Entries:
+    return _ragged(_unsorted(_censored(entries)))
+
+
 def _unknown(entries: Entries) -> Entries:
     """One logprob is null: the answer is read with care, entry by entry."""
     entries[1]["logprob"] = None
@@ -73,6 +78,7 @@ SHAPES: dict[str, Callable[[Entries], Entries]] = {
     "censored": _censored,
     "ragged": _ragged,
     "unsorted": _unsorted,
+    "all three": _all_three,
     "one null": _unknown,
 }
 BY_HAND = "list by hand"
@@ -93,7 +99,8 @@ def work(rounds: int) -> dict[str, dict[str, float]]:
     handler = LogprobsCallbackHandler(tracer_provider=TracerProvider())
     results: dict[str, dict[str, float]] = {}
     for shape, change in SHAPES.items():
-        containers = [{"content": [entry], "refusal": None} for entry in change(copy.deepcopy(ENTRIES))]
+        entries = change(copy.deepcopy(ENTRIES))
+        containers: list[dict[str, Any]] = [{"content": [entry], "refusal": None} for entry in entries]
         chunks = [
             ChatGenerationChunk(
                 message=AIMessageChunk(content=container["content"][0]["token"]),
@@ -101,7 +108,9 @@ def work(rounds: int) -> dict[str, dict[str, float]]:
             )
             for container in containers
         ]
-        response = LLMResult(generations=[[merge_chat_generation_chunks(chunks)]])
+        merged = merge_chat_generation_chunks(chunks)
+        assert merged is not None
+        response = LLMResult(generations=[[merged]])
         pieces = [item for container in containers for item in (0, "", container)]
         tokens = collect(pieces, None).choices[0].reading.tokens
 
@@ -113,8 +122,8 @@ def work(rounds: int) -> dict[str, dict[str, float]]:
             return lambda: handler.on_llm_end(response, run_id=run_id)
 
         results[shape] = {
-            "read": _least(rounds, lambda pieces=pieces: lambda: collect(pieces, None)),
-            "measure": _least(rounds, lambda tokens=tokens: lambda: measure(tokens)),
+            "read": _least(rounds, functools.partial(functools.partial, collect, pieces, None)),
+            "measure": _least(rounds, functools.partial(functools.partial, measure, tokens)),
             "ending": _least(rounds, end),
         }
     by_hand = [

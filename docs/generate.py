@@ -6,6 +6,7 @@ status says whether anything is stale.
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from collections.abc import Callable
@@ -15,7 +16,10 @@ from langchain_logprobs.settings import ENV_PREFIX, SETTINGS, meanings
 from langchain_logprobs.telemetry import names
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "docs" / "telemetry.md"]
+PACKAGE = ROOT / "src" / "langchain_logprobs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "telemetry.md"]
+THE_WAY = ("capture", "formats", "confidence", "telemetry", "view", "patches", "cli")
+"""The packages in the order in which data passes through them, then those beside; others follow by name."""
 _PART = re.compile(r"(<!-- generated: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -32,9 +36,32 @@ def settings_table() -> str:
     return "\n".join([*rows, "", f"As an environment variable each is `{ENV_PREFIX}` and its name in capitals."])
 
 
+def house_map() -> str:
+    """Return every package and module with the first line of its docstring, as a nested list."""
+    lines: list[str] = []
+    _add_to_map(lines, PACKAGE, 0)
+    return "\n".join(lines)
+
+
+def _add_to_map(lines: list[str], folder: Path, depth: int) -> None:
+    modules = sorted(each for each in folder.glob("*.py") if each.name != "__init__.py")
+    packages = sorted(each.parent for each in folder.glob("*/__init__.py"))
+    packages.sort(key=lambda each: THE_WAY.index(each.name) if each.name in THE_WAY else len(THE_WAY))
+    for module in modules:
+        lines.append(f"{'  ' * depth}- `{module.name}`: {first_line(module)}")
+    for package in packages:
+        lines.append(f"{'  ' * depth}- **`{package.name}/`** {first_line(package / '__init__.py')}")
+        _add_to_map(lines, package, depth + 1)
+
+
+def first_line(module: Path) -> str:
+    """Return the first line of a module's docstring."""
+    return (ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+
+
 def part(name: str) -> str:
     """Return one generated part."""
-    makers: dict[str, Callable[[], str]] = {"settings": settings_table}
+    makers: dict[str, Callable[[], str]] = {"settings": settings_table, "map": house_map}
     for group in dict.fromkeys(item.group for item in names.DOCUMENTED):
         makers[group.replace(".", " ")] = lambda group=group: names.document(group)  # type: ignore[misc]
     return makers[name]()

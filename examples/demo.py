@@ -20,7 +20,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from langchain_core.messages import HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
@@ -83,7 +85,7 @@ def graph(model: ChatOpenAI) -> None:
     steps.add_conditional_edges("assistant", tools_condition)
     steps.add_edge("tools", "assistant")
     steps.compile(name="population desk").invoke(
-        {"messages": [("user", "How many people live in Lima?")]},
+        {"messages": [HumanMessage("How many people live in Lima?")]},
         config={"callbacks": [LogprobsCallbackHandler()]},
     )
 
@@ -94,7 +96,7 @@ PROGRAMS: tuple[Callable[[ChatOpenAI], None], ...] = (chain, streamed_chain, bat
 # What runs them: a model, a place for the spans, and a picture of each trace.
 
 
-def chat_model(**where: str) -> ChatOpenAI:
+def chat_model(**where: Any) -> ChatOpenAI:
     """The model, with logprobs asked for: that is the model's own setting, no callback can do it."""
     return ChatOpenAI(**where, temperature=0, max_completion_tokens=60, logprobs=True, top_logprobs=5)
 
@@ -106,7 +108,7 @@ def demo_model(openai: bool) -> Iterator[ChatOpenAI]:
         yield chat_model(model=os.environ.get("OPENAI_MODEL", "gpt-4o-mini"))
         return
     with local_model() as served:
-        yield chat_model(model=served.model, base_url=served.base_url, api_key="none")
+        yield chat_model(model=served.model, base_url=served.base_url, api_key=served.api_key)
 
 
 def otlp_exporter() -> SpanExporter | None:

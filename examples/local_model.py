@@ -24,6 +24,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from pydantic import SecretStr
 from rich.console import Console
 
 MODEL = "smollm2-135m"
@@ -84,10 +85,12 @@ CHAT_TEMPLATE = """
 
 
 class LocalModel(NamedTuple):
-    """Where the model answers: pass both to `ChatOpenAI`, with any api_key."""
+    """Where the model answers: pass all of it to `ChatOpenAI`."""
 
     base_url: str
     model: str
+    api_key: SecretStr = SecretStr("none")
+    """Any would do."""
 
 
 class LocalModelError(RuntimeError):

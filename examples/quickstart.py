@@ -26,7 +26,12 @@ provider.add_span_processor(SimpleSpanProcessor(spans))
 with local_model() as served:
     prompt = ChatPromptTemplate.from_template("Tell me about {city} in one sentence.")
     model = ChatOpenAI(
-        model=served.model, base_url=served.base_url, api_key="none", temperature=0, logprobs=True, top_logprobs=5
+        model=served.model,
+        base_url=served.base_url,
+        api_key=served.api_key,
+        temperature=0,
+        logprobs=True,
+        top_logprobs=5,
     )
     chain = prompt | model | StrOutputParser()
     handler = LogprobsCallbackHandler(tracer_provider=provider)

@@ -43,7 +43,12 @@ trace.set_tracer_provider(provider)
 with local_model() as served:
     prompt = ChatPromptTemplate.from_template("Who invented the {thing}, and when? Answer in one sentence.")
     model = ChatOpenAI(
-        model=served.model, base_url=served.base_url, api_key="none", temperature=0, logprobs=True, top_logprobs=5
+        model=served.model,
+        base_url=served.base_url,
+        api_key=served.api_key,
+        temperature=0,
+        logprobs=True,
+        top_logprobs=5,
     )
     # The caller's own span becomes the parent of the chain's, as in any traced application.
     with trace.get_tracer("example").start_as_current_span("question") as span:

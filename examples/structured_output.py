@@ -2,7 +2,7 @@
 
     python examples/structured_output.py
 
-The numbers are on the model call's span, as logprobs.fields.*; they are printed, then drawn.
+The program gets the report of the call, which is what the span says (logprobs.fields.*); then the span is drawn.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic import BaseModel
 
-from langchain_logprobs import LogprobsCallbackHandler
+from langchain_logprobs import LogprobsCallbackHandler, confidence_of_calls
 from langchain_logprobs.view.terminal.trace import print_traces
 
 # A model of this size needs to see what is wanted. It still reads the review badly; look at how sure it was.
@@ -48,22 +48,20 @@ with local_model() as served:
     model = ChatOpenAI(
         model=served.model,
         base_url=served.base_url,
-        api_key="none",
+        api_key=served.api_key,
         temperature=0,
         max_completion_tokens=100,
         logprobs=True,
         top_logprobs=5,
     )
     reader = model.with_structured_output(Review, method="json_schema")
-    review = reader.invoke(PROMPT, config={"callbacks": [LogprobsCallbackHandler(tracer_provider=provider)]})
+    with confidence_of_calls() as calls:
+        review = reader.invoke(PROMPT, config={"callbacks": [LogprobsCallbackHandler(tracer_provider=provider)]})
 
 print(repr(review), end="\n\n")
-for span in spans.get_finished_spans():
-    attributes = span.attributes or {}
-    if "logprobs.fields.paths" in attributes:
-        for path, confidence in zip(
-            attributes["logprobs.fields.paths"], attributes["logprobs.fields.confidences"], strict=True
-        ):
-            print(f"{path:<12} {confidence:.3f}")
+report = calls[0].report
+print("level:", report.level)
+for field in report.fields or ():
+    print(f"{field.path:<12} {field.confidence:.3f}  {field.value!r}")
 print()
 print_traces(spans.get_finished_spans())

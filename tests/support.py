@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from langchain_core.runnables import RunnableConfig
+from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanContext
 
 from langchain_logprobs import LogprobsCallbackHandler, Settings
 from tests.providers.wire import Body, Request, json_body, sse
@@ -88,6 +90,26 @@ def openai_answer(entries: Sequence[Any] = ENTRIES, *, pause: float = 0.0) -> An
     return answer
 
 
+# For the type checker: no span is made of these two.
+
+
+class EndedEvent(Event):
+    """An event of a test: a test knows the types of its attributes."""
+
+    attributes: Mapping[str, Any]
+
+
+class EndedSpan(ReadableSpan):
+    """A span of a test: it has what a span can be without, and a test knows the types of its attributes."""
+
+    attributes: Mapping[str, Any]
+    events: tuple[EndedEvent, ...]
+    context: SpanContext
+    parent: Any
+    start_time: int
+    end_time: int
+
+
 class Traced:
     """A handler whose spans end in memory."""
 
@@ -96,19 +118,19 @@ class Traced:
         self.provider = TracerProvider(shutdown_on_exit=False)
         self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
         self.handler = LogprobsCallbackHandler(settings, tracer_provider=self.provider, **providers)
-        self.config: dict[str, Any] = {"callbacks": [self.handler]}
+        self.config: RunnableConfig = {"callbacks": [self.handler]}
 
     @property
-    def spans(self) -> tuple[ReadableSpan, ...]:
+    def spans(self) -> tuple[EndedSpan, ...]:
         """The ended spans, in the order of their ends."""
-        return self.exporter.get_finished_spans()
+        return cast("tuple[EndedSpan, ...]", self.exporter.get_finished_spans())
 
-    def named(self, start: str) -> list[ReadableSpan]:
+    def named(self, start: str) -> list[EndedSpan]:
         """The ended spans whose name starts so."""
         return [span for span in self.spans if span.name.startswith(start)]
 
     @property
-    def call(self) -> ReadableSpan:
+    def call(self) -> EndedSpan:
         """The one model call's span."""
         (span,) = [span for span in self.spans if span.attributes and "logprobs.status" in span.attributes]
         return span
@@ -153,7 +175,7 @@ class ScriptedModel(BaseChatModel):
             if index == self.fail_after:
                 raise RuntimeError("the server went away")
             info = {"logprobs": {"content": [item], "refusal": None}}
-            yield ChatGenerationChunk(message=AIMessageChunk(item["token"]), generation_info=info)
+            yield ChatGenerationChunk(message=AIMessageChunk(content=item["token"]), generation_info=info)
 
 
 __all__ = ["ENTRIES", "LOGPROBS", "TOKENS", "ScriptedModel", "Traced", "chunks", "completion", "entry", "sse"]

@@ -28,6 +28,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
+from pydantic import SecretStr
 
 from langchain_logprobs import Settings
 from langchain_logprobs.handler import LogprobsCallbackHandler
@@ -45,7 +46,7 @@ def wire():
 
 
 def openai(wire: WireServer, **kwargs: Any) -> ChatOpenAI:
-    return ChatOpenAI(base_url=wire.url + "/v1", api_key="unused", model="gpt-4o", max_retries=0, **kwargs)
+    return ChatOpenAI(base_url=wire.url + "/v1", api_key=SecretStr("unused"), model="gpt-4o", max_retries=0, **kwargs)
 
 
 def test_an_invoked_answer_is_on_the_span_exactly(wire) -> None:
@@ -87,8 +88,7 @@ def test_a_streamed_answer_has_an_event_for_each_chunk_at_its_own_time(wire) -> 
 def test_the_span_carries_the_genai_conventions(wire) -> None:
     traced = Traced()
     model = openai(wire, temperature=0.5, max_tokens=9, stop=["x"], seed=7, logprobs=True)
-    config = {**traced.config, "metadata": {"session_id": "s-1"}}
-    model.invoke([HumanMessage("hi")], config=config)
+    model.invoke([HumanMessage("hi")], config={**traced.config, "metadata": {"session_id": "s-1"}})
     span = traced.call
     assert (span.name, span.kind) == ("chat gpt-4o", SpanKind.CLIENT)
     expected = {
@@ -175,12 +175,12 @@ V3_IS_BETA = pytest.mark.filterwarnings("ignore:.*is in beta:langchain_core._api
 
 @V3_IS_BETA
 @pytest.mark.parametrize("version", ["v2", pytest.param("v3", marks=has_v3)])
-def test_streamed_events_bring_every_token(version: str, wire) -> None:
+def test_streamed_events_bring_every_token(version: Any, wire) -> None:
     traced = Traced()
     model = openai(wire, logprobs=True)
 
     async def consume() -> None:
-        stream = model.astream_events("hi", config=traced.config, version=version)
+        stream: Any = model.astream_events("hi", config=traced.config, version=version)
         if version == "v3":
             stream = await stream
         async for _ in stream:
@@ -310,7 +310,8 @@ def test_an_interrupt_is_no_error_and_the_resumed_graph_is_traced_anew() -> None
 def test_a_hidden_step_has_no_span_and_its_children_hang_from_the_next_one_up() -> None:
     traced = Traced()
     hidden = (PROMPT | ScriptedModel()).with_config(tags=["langsmith:hidden"])
-    RunnableLambda(lambda question: hidden.invoke({"question": question})).invoke("hi", config=traced.config)
+    asking: RunnableLambda[str, Any] = RunnableLambda(lambda question: hidden.invoke({"question": question}))
+    asking.invoke("hi", config=traced.config)
     (root,) = traced.named("invoke_workflow")
     assert traced.call.parent.span_id == root.context.span_id
     assert root.attributes["logprobs.llm_call.count"] == 1
@@ -511,7 +512,8 @@ class AsyncListener(AsyncCallbackHandler):
 @pytest.mark.parametrize("others", ["none", "plain", "async"])
 def test_async_completion_models_still_call_everybody_else(others: str) -> None:
     traced = Traced()
-    neighbours: list[Any] = {"none": [], "plain": [Listener(False)], "async": [AsyncListener()]}[others]
+    kinds: dict[str, list[Any]] = {"none": [], "plain": [Listener(False)], "async": [AsyncListener()]}
+    neighbours = kinds[others]
     asyncio.run(FakeListLLM(responses=["hi"]).ainvoke("x", config={"callbacks": [traced.handler, *neighbours]}))
     assert [neighbour.heard for neighbour in neighbours] == [["start", "end"]] * len(neighbours)
     assert traced.call.name == "text_completion"

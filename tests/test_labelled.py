@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -85,12 +85,15 @@ ROW = {"model": "m", "task": "t", "gold": {"a": 1}, "text": '{"a": 1}'}
     [
         (None, "No such file"),
         (b"not compressed", "gzip"),
-        (gzip.compress(b"x" * 100)[:-12], "end-of-stream"),
-        (gzip.compress(b"no json\n"), "Expecting value"),
-        (gzip.compress(b"[]\n"), "line 1 is no object"),
-        (gzip.compress(json.dumps({"text": "{}"}).encode()), "line 1 is no object"),
-        (gzip.compress(json.dumps(ROW).encode()), "line 1 has no logprobs"),
-        (gzip.compress(json.dumps(ROW | {"gold": 1, "container": {"content": [1]}}).encode()), "gold is no object"),
+        (gzip.compress(b"x" * 100, mtime=0)[:-12], "end-of-stream"),
+        (gzip.compress(b"no json\n", mtime=0), "Expecting value"),
+        (gzip.compress(b"[]\n", mtime=0), "line 1 is no object"),
+        (gzip.compress(json.dumps({"text": "{}"}).encode(), mtime=0), "line 1 is no object"),
+        (gzip.compress(json.dumps(ROW).encode(), mtime=0), "line 1 has no logprobs"),
+        (
+            gzip.compress(json.dumps(ROW | {"gold": 1, "container": {"content": [1]}}).encode(), mtime=0),
+            "gold is no object",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_is_said(evaluate, tmp_path, written, said):
@@ -104,7 +107,7 @@ def test_a_file_that_cannot_be_read_is_said(evaluate, tmp_path, written, said):
 
 def test_an_empty_file_keeps_no_promise(evaluate, tmp_path):
     path = tmp_path / "answers.jsonl.gz"
-    path.write_bytes(gzip.compress(b""))
+    path.write_bytes(gzip.compress(b"", mtime=0))
     assert evaluate(path).returncode == 0
     assert evaluate(path, "--check", "--markdown").returncode == 1
 
@@ -112,8 +115,10 @@ def test_an_empty_file_keeps_no_promise(evaluate, tmp_path):
 @pytest.mark.parametrize("key", ["container", "logprobs", "raw"])
 def test_the_answers_of_others_are_read(tmp_path, module, key):
     path = tmp_path / "answers.jsonl.gz"
-    content = [{"token": piece, "logprob": math.log(0.5), "top_logprobs": []} for piece in ('{"a": ', "1", "}")]
-    path.write_bytes(gzip.compress(json.dumps(ROW | {key: {"content": content}}).encode()))
+    content: list[Any] = [
+        {"token": piece, "logprob": math.log(0.5), "top_logprobs": []} for piece in ('{"a": ', "1", "}")
+    ]
+    path.write_bytes(gzip.compress(json.dumps(ROW | {key: {"content": content}}).encode(), mtime=0))
     (answer,) = module("answers").read(path)
     row = module("evaluate").report_rows(answer)
     assert (row.right, row.level, len(row.fields)) == (True, "low", 1)
@@ -217,4 +222,6 @@ def test_confidence_of_takes_each_answer(module):
         message = AIMessage(answer["text"], response_metadata={"logprobs": answer["container"]})
         report = confidence_of(message, schema=answer["schema"])
         assert report.status == "recorded"
-        assert {path for path, _ in report.leaves()} >= {f"/{name}" for name, right in answer["right"].items() if right}
+        assert {leaf.path for leaf in report.leaves()} >= {
+            f"/{name}" for name, right in answer["right"].items() if right
+        }

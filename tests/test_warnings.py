@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import warnings
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from langchain_logprobs import settings
 from tests import support
 
 # A deprecated function of a package that is not ours; as usual, it puts its warning down to its caller.
-THEIRS = {"__name__": "somebodys_package.api"}
+THEIRS: dict[str, Any] = {"__name__": "somebodys_package.api"}
 exec(
     """
 import warnings

@@ -177,8 +177,7 @@ def table(results: Sequence[Figures]) -> list[list[str]]:
         cells += [f"{drawn['thresholds'] / drawn['tried']:.0%}", number(drawn["accepted"]), f"{drawn['broken']:.1%}"]
         cells.append(row["map"]["method"] if row["map"] else "none")
         for name in ("ece", "brier"):
-            before, after = row["map"][name] if row["map"] else ("", "")
-            cells.append(f"{number(before)} to {number(after)}" if row["map"] else "")
+            cells.append("{} to {}".format(*map(number, row["map"][name])) if row["map"] else "")
         lines.append(cells)
     return lines
 

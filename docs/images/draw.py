@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
-from langchain_logprobs.view.terminal import print_traces
+from langchain_logprobs.view.terminal.trace import print_traces
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1] / "examples"

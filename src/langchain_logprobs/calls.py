@@ -18,7 +18,16 @@ _lock = threading.Lock()
 
 
 class ModelCalls(Sequence[ModelCall]):
-    """The model calls that have ended in a block, in the order of their ends; it grows while the block runs."""
+    """The model calls that have ended in a block, in the order of their ends; it grows while the block runs.
+
+    Example:
+        >>> from langchain_core.language_models import FakeListChatModel
+        >>> from langchain_logprobs import confidence_of_calls
+        >>> with confidence_of_calls() as calls:
+        ...     answers = FakeListChatModel(responses=["Lima", "Quito"]).batch(["Peru?", "Ecuador?"])
+        >>> len(calls), calls[0].report.status
+        (2, 'not_requested')
+    """
 
     def __init__(self) -> None:
         """Start empty."""
@@ -77,11 +86,15 @@ def confidence_of_calls(*, settings: Settings | None = None) -> Iterator[ModelCa
         The calls that have ended so far, in the order of their ends.
 
     Example:
+        >>> from langchain_core.language_models import GenericFakeChatModel
+        >>> from langchain_core.messages import AIMessage
         >>> from langchain_logprobs import confidence_of_calls
+        >>> logprobs = {"content": [{"token": "Lima", "logprob": -0.03, "top_logprobs": []}]}
+        >>> model = GenericFakeChatModel(messages=iter([AIMessage("Lima", response_metadata={"logprobs": logprobs})]))
         >>> with confidence_of_calls() as calls:
-        ...     pass  # review = reader.invoke(document)
-        >>> [call.report.level for call in calls]
-        []
+        ...     answer = model.invoke("What is the capital of Peru?")
+        >>> [(call.report.level, round(call.report.score, 2)) for call in calls]
+        [('high', 0.97)]
     """
     _register()
     collector = _Collector(settings, _current.get())

@@ -39,11 +39,18 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
 
     Pass it in `config={"callbacks": [LogprobsCallbackHandler()]}`; sync, async, streamed and batched runs are all
     traced, and one handler can serve any number of runs at once. It never raises into the chain.
+
+    Example:
+        >>> from langchain_core.language_models import FakeListChatModel
+        >>> from langchain_logprobs import LogprobsCallbackHandler
+        >>> handler = LogprobsCallbackHandler(on_call=lambda call: print(call.class_name, call.report.status))
+        >>> answer = FakeListChatModel(responses=["Lima"]).invoke("Peru?", config={"callbacks": [handler]})
+        FakeListChatModel not_requested
     """
 
-    run_inline = cast(bool, InlineUnlessItStarvesOthers())
+    run_inline: bool = cast(bool, InlineUnlessItStarvesOthers())
     # LangChain asks this once a token. In the base class the answer is a property, which costs as much as the rest.
-    ignore_llm = cast(Any, False)
+    ignore_llm: Any = False
 
     def __init__(
         self,
@@ -66,12 +73,6 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
 
         Raises:
             TypeError: `settings` is no Settings, or `on_call` cannot be called.
-
-        Example:
-            >>> from langchain_logprobs import LogprobsCallbackHandler, Settings
-            >>> handler = LogprobsCallbackHandler(Settings(capture_text=False))
-            >>> handler.open_runs
-            0
         """
         if settings is not None and not isinstance(settings, Settings):
             raise TypeError(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from langchain_logprobs.handler import LogprobsCallbackHandler
     from langchain_logprobs.settings import Settings
 
-logger = logging.getLogger("langchain_logprobs")
+logger: logging.Logger = logging.getLogger("langchain_logprobs")
 
 _HOOKS_MODULE = "langchain_core.tracers.context"
 """Where LangChain keeps its hooks. It imports this before the first run, if not earlier."""

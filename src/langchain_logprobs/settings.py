@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from langchain_logprobs.formats.tokens import LOW_PROBABILITY
 
-logger = logging.getLogger("langchain_logprobs")
+logger: logging.Logger = logging.getLogger("langchain_logprobs")
 
 ENV_PREFIX = "LANGCHAIN_LOGPROBS_"
 """Every setting can be given as this prefix and its name in capitals, e.g. `LANGCHAIN_LOGPROBS_EVENTS=log`."""
@@ -141,6 +141,7 @@ class Settings:
     """What is recorded, and how much of it. Immutable.
 
     Example:
+        >>> from langchain_logprobs import Settings
         >>> Settings(capture_text=False, low_probability=0.1).low_probability
         0.1
 
@@ -162,7 +163,7 @@ class Settings:
     """Record the alternatives of the most contested tokens as far as `detail_bytes` reaches, of all tokens, or none."""
     low_probability: Annotated[float, Field(ge=1e-9, le=1.0)] = LOW_PROBABILITY
     """A token under this probability is low. Not calibrated for any model."""
-    high_confidence: Annotated[float, Field(ge=0.0, le=1.0)] = 0.85
+    high_confidence: Annotated[float, Field(ge=0.0, le=1.0)] = 0.86
     """The score from which a level is `high`: of prose exp(mean logprob), of a structured answer or a tool call the
     confidence of its least certain value. What this finds on labelled answers is in docs/confidence.md."""
     medium_confidence: Annotated[float, Field(ge=0.0, le=1.0)] = 0.65

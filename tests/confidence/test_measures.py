@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any, TypeGuard
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_logprobs import Alternative, Measures, TokenLogprob, measure
-from langchain_logprobs.formats.read import Reading, read_container
+from langchain_logprobs.formats.entries import Reading
+from langchain_logprobs.formats.read import read_container
+from tests.profile import examples
 from tests.token_lists import VECTOR_C
 
 # fmt: off
@@ -66,9 +69,9 @@ GOLDEN = {
 }  # fmt: skip
 
 
-def vector(rows: list[list[object]]) -> list[TokenLogprob]:
+def vector(rows: list[list[Any]]) -> list[TokenLogprob]:
     return [
-        TokenLogprob(token, logprob, None, tuple(Alternative(*other) for other in others))  # type: ignore[misc]
+        TokenLogprob(token, logprob, None, tuple(Alternative(*other) for other in others))
         for token, logprob, others in rows
     ]
 
@@ -136,7 +139,7 @@ any_token = st.builds(
 )
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=examples(1_000))
 @given(st.lists(any_token, max_size=12), st.randoms(use_true_random=False))
 def test_any_input_gives_finite_numbers_and_order_of_alternatives_changes_nothing(tokens, random) -> None:
     measures = measure(tokens)
@@ -150,7 +153,7 @@ def test_any_input_gives_finite_numbers_and_order_of_alternatives_changes_nothin
     assert measure(shuffled) == measures
 
 
-def is_honest(logprob: float | None) -> bool:
+def is_honest(logprob: float | None) -> TypeGuard[float]:
     return (
         logprob is not None
         and math.isfinite(logprob)
@@ -159,7 +162,7 @@ def is_honest(logprob: float | None) -> bool:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(st.lists(st.floats(min_value=-9997.0, max_value=0.0).filter(is_honest), min_size=1, max_size=30))
 def test_the_measures_agree_with_each_other(logprobs) -> None:
     measures = measure([TokenLogprob("t", logprob) for logprob in logprobs])
@@ -196,23 +199,23 @@ def test_what_a_provider_sent_and_a_list_made_by_hand_measure_the_same(name: str
 
 def by_the_book(tokens: list[TokenLogprob], low_probability: float = 0.2) -> dict[str, float | None]:
     """The measures as their definitions say, token by token, with a second code of their own."""
-    scored = [min(token.logprob, 0.0) for token in tokens if is_honest(token.logprob)]  # type: ignore[type-var]
+    scored = [min(token.logprob, 0.0) for token in tokens if is_honest(token.logprob)]
     masses, entropies, margins, off_top1, widths = [], [], [], [], []
     for token in tokens:
-        tops = [math.exp(min(a.logprob, 0.0)) for a in token.alternatives if is_honest(a.logprob)]  # type: ignore[type-var]
-        logs = [min(a.logprob, 0.0) for a in token.alternatives if is_honest(a.logprob)]  # type: ignore[type-var]
+        tops = [math.exp(min(a.logprob, 0.0)) for a in token.alternatives if is_honest(a.logprob)]
+        logs = [min(a.logprob, 0.0) for a in token.alternatives if is_honest(a.logprob)]
         if not logs:
             continue
         widths.append(len(token.alternatives))
         if len(token.alternatives) > 1:
             first, second = sorted([*tops, 0.0], reverse=True)[:2]
             margins.append(first - second)
-        off_top1.append(not is_honest(token.logprob) or min(token.logprob, 0.0) < max(logs))  # type: ignore[type-var]
+        off_top1.append(not is_honest(token.logprob) or min(token.logprob, 0.0) < max(logs))
         namesakes = [a for a in token.alternatives if a.token == token.token]
         if not token.token or "\ufffd" in token.token:
             namesakes = [a for a in namesakes if None in (a.bytes, token.bytes) or a.bytes == token.bytes]
         if not namesakes and is_honest(token.logprob):
-            logs.append(min(token.logprob, 0.0))  # type: ignore[type-var]
+            logs.append(min(token.logprob, 0.0))
         masses.append(min(1.0, math.fsum(map(math.exp, logs))))
         entropies.append(-math.fsum(math.exp(each) * each for each in logs))
 
@@ -229,7 +232,7 @@ def by_the_book(tokens: list[TokenLogprob], low_probability: float = 0.2) -> dic
         "min_logprob": lowest,
         "min_index": None
         if lowest is None
-        else next(i for i, t in enumerate(tokens) if is_honest(t.logprob) and min(t.logprob, 0.0) == lowest),  # type: ignore[type-var]
+        else next(i for i, t in enumerate(tokens) if is_honest(t.logprob) and min(t.logprob, 0.0) == lowest),
         "low_count": sum(each < math.log(low_probability) for each in scored),
         "entropy_mean": mean(entropies),
         "entropy_max": max(entropies, default=None),
@@ -240,7 +243,7 @@ def by_the_book(tokens: list[TokenLogprob], low_probability: float = 0.2) -> dic
     }
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 @given(
     st.lists(any_token, max_size=12)
     | st.lists(
@@ -260,7 +263,7 @@ def test_any_tokens_measure_as_the_definitions_say(tokens: list[TokenLogprob]) -
 
 
 # fmt: off
-SHAPES = {
+SHAPES: dict[str, list[list[Any]]] = {
     "ragged": [["a", -0.1, [["a", -0.1], ["b", -3.0]]], ["b", -0.5, []], ["c", -2.0, [["d", -0.2]]]],
     "the best one is last": [["a", -1.5, [["a", -1.5], ["b", -0.5]]], ["b", -0.1, [["a", -3.0], ["b", -0.1]]]],
     "a position without a usable one":

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from langchain_logprobs.confidence.alignment.align import align
 from langchain_logprobs.confidence.stretches import FLARE, Stretch, low_confidence_stretches, worst_stretches
 from langchain_logprobs.formats.tokens import TokenLogprob, Tokens
+from tests.profile import examples
 from tests.token_lists import VECTOR_C, tokens_of
 
 VECTOR_A = [["Paris", -0.05], [" is", -0.9], [" the", -0.3], [" capital", -0.01], [".", -1.6]]
@@ -42,13 +44,13 @@ class TestFlare:
         (VECTOR_B, 0.2, [" 🌍 x!"]),
     ])  # fmt: skip
     def test_goldens(self, vector, threshold: float, expected: list[str]) -> None:
-        assert texts(tokens_of(*vector), **{**FLARE, "threshold": threshold}) == expected
+        assert texts(tokens_of(*vector), **(FLARE | {"threshold": threshold})) == expected
 
     def test_span_of_vector_b(self) -> None:
         [stretch] = low_confidence_stretches(tokens_of(*VECTOR_B), **FLARE)
         assert (stretch.token_start, stretch.token_count) == (1, 4)
 
-    @settings(max_examples=300, deadline=None, derandomize=True)
+    @settings(max_examples=examples(300))
     @given(
         st.lists(
             st.tuples(st.sampled_from(["a", " b", ",", ".", " the", "_", "\n", "é", " 7"]), st.floats(-6, 0)),
@@ -62,7 +64,7 @@ class TestFlare:
         flare = pytest.importorskip("langchain_classic.chains.flare.base")
         words, logprobs = [entry[0] for entry in entries], [entry[1] for entry in entries]
         expected = flare._low_confidence_spans(words, logprobs, threshold, gap, pad)
-        settings_ = {**FLARE, "threshold": threshold, "merge_gap": gap - 2, "pad": pad}
+        settings_: dict[str, Any] = {**FLARE, "threshold": threshold, "merge_gap": gap - 2, "pad": pad}
         found = low_confidence_stretches(tokens_of(*entries), "".join(words), **settings_)
         assert [stretch.text for stretch in found] == expected
 
@@ -159,7 +161,7 @@ class TestNumbers:
         assert stretch == Stretch(
             text="so ho", start=2, end=7, byte_start=3, byte_end=8, token_start=1, token_count=2, low_count=2,
             censored_count=0, min_probability=math.exp(-4), min_index=2, mean_logprob=-3.0, severity="very_low",
-            alternatives=tokens[2].alternatives,
+            alternatives=Tokens.of(tokens).alternatives_at(2),
         )  # fmt: skip
 
     @pytest.mark.parametrize("probability, severity", [(0.3, "watch"), (0.1, "low"), (0.04, "very_low")])
@@ -211,7 +213,7 @@ class TestInput:
         with pytest.raises(ValueError, match=next(iter(bad))):
             low_confidence_stretches([], **bad)
 
-    @settings(max_examples=600, deadline=None, derandomize=True)
+    @settings(max_examples=examples(600))
     @given(
         st.lists(
             st.tuples(
@@ -238,5 +240,7 @@ class TestInput:
                 assert stretch.text == stretch.text.strip()
         if words:
             for before, after in itertools.pairwise(found):
+                assert before.end is not None
+                assert after.start is not None
                 assert before.end <= after.start
                 assert before.token_start + before.token_count <= after.token_start

@@ -61,10 +61,16 @@ class SpanData(NamedTuple):
 class Backend(Protocol):
     """What the tests need of a backend."""
 
-    name: str
-    time_error: int  # nanoseconds that a time may be off after the backend has kept it
-    http_endpoint: str
-    grpc_endpoint: str
+    @property
+    def name(self) -> str: ...
+    @property
+    def time_error(self) -> int:
+        """Nanoseconds that a time may be off after the backend has kept it."""
+
+    @property
+    def http_endpoint(self) -> str: ...
+    @property
+    def grpc_endpoint(self) -> str: ...
 
     def read(self, service: str, trace_id: str) -> list[SpanData]:
         """Return a trace's spans, as many as have arrived, in no particular order."""

@@ -43,6 +43,12 @@ def test_structured_output(tmp_path: Path) -> None:
     assert "nearly" in shown
 
 
+def test_confidence_in_code(tmp_path: Path) -> None:
+    shown = run("confidence_in_code.py", tmp_path)
+    assert shown.count("Order(customer=") == 3
+    assert re.search(r"to review, level (low|medium|high):\n    /\w+ .+ 0\.\d\d", shown)
+
+
 def test_demo_draws_four_programs_and_writes_standard_otlp(tmp_path: Path) -> None:
     shown = run("demo.py", tmp_path)
     for program in ("chain:", "streamed_chain:", "batch:", "graph:"):

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 from langchain_openai import ChatOpenAI
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from langchain_logprobs import Alternative, TokenLogprob, field_confidences
 from tests.e2e.proxy import RecordingProxy
@@ -37,7 +37,7 @@ Review: The kettle boils fast and looks nice, but the lid broke after two weeks.
 def answered(wire: RecordingProxy, traced: Traced) -> tuple[RecordingProxy, Traced, Review]:
     model = ChatOpenAI(
         base_url=wire.url,
-        api_key="none",
+        api_key=SecretStr("none"),
         model="smollm2-135m",
         temperature=0,
         max_completion_tokens=100,
@@ -76,9 +76,9 @@ def test_each_field_has_the_confidence_that_http_carried(answered: tuple[Recordi
             for start, token, logprob in zip(starts, exchange.tokens(), exchange.values(), strict=True)
             if start < high + 1 and start + len(token) > low - 1
         ]
-        confidence = found["logprobs.fields.confidences"][index]  # type: ignore[index]
+        confidence = found["logprobs.fields.confidences"][index]
         assert math.exp(math.fsum(around)) - 1e-12 <= confidence <= math.exp(math.fsum(touching)) + 1e-12, name
-        assert confidence <= found["logprobs.fields.min_probabilities"][index] + 1e-12  # type: ignore[index]
+        assert confidence <= found["logprobs.fields.min_probabilities"][index] + 1e-12
 
 
 def test_the_allowed_values_share_at_most_one(answered: tuple[RecordingProxy, Traced, Review]) -> None:

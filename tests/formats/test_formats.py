@@ -15,17 +15,21 @@ from pydantic import BaseModel, ConfigDict
 
 from langchain_logprobs.capture.received import collect
 from langchain_logprobs.confidence.measures import measure
-from langchain_logprobs.formats.entries import read_all, read_entries, read_plain
+from langchain_logprobs.formats import openai_chat
+from langchain_logprobs.formats.entries import Reading, read_all, read_entries, read_plain
 from langchain_logprobs.formats.read import (
     FORMATS,
-    Reading,
     is_container,
-    openai_chat,
     read_container,
     read_together,
     size_of,
 )
 from langchain_logprobs.formats.tokens import Alternative, TokenLogprob, Tokens
+
+
+def anything(*values: Any) -> tuple[Any, ...]:
+    """These values, which have no type in common."""
+    return values
 
 
 class SdkObject(BaseModel):
@@ -569,7 +573,11 @@ ROWS = [
     ),
     Row(
         "logprobs of every JSON type",
-        {"content": [{"token": "a", "logprob": each} for each in (None, 0, -1, True, "-1", [], {}, 10**400, math.nan)]},
+        {
+            "content": [
+                {"token": "a", "logprob": each} for each in anything(None, 0, -1, True, "-1", [], {}, 10**400, math.nan)
+            ]
+        },
         CHAT,
         [("a", each) for each in (None, 0.0, -1.0, None, None, None, None, None, None)],
         malformed=5,
@@ -584,7 +592,8 @@ ROWS = [
         "bytes of every JSON type",
         {
             "content": [
-                {"token": "a", "bytes": each} for each in (None, b"a", [], [256], [-1], [10**30], ["a"], "a", 1, {})
+                {"token": "a", "bytes": each}
+                for each in anything(None, b"a", [], [256], [-1], [10**30], ["a"], "a", 1, {})
             ]
         },
         CHAT,
@@ -597,7 +606,7 @@ ROWS = [
         {
             "content": [
                 {"token": "a", "top_logprobs": each}
-                for each in (None, [], {}, 0, False, "", 5, "x", True, {"b": -1, 3: -1})
+                for each in anything(None, [], {}, 0, False, "", 5, "x", True, {"b": -1, 3: -1})
             ]
         },
         CHAT,
@@ -733,9 +742,11 @@ def test_containers_are_read_together_as_one_by_one_or_not_at_all(row: Row) -> N
 
 def test_the_entries_of_chunks() -> None:
     chunk = {"content": [HELLO], "refusal": None}
-    for empty in ({"content": None}, {"content": None, "refusal": None}, {"content": [], "reasoning_content": None}):
+    for empty in anything(
+        {"content": None}, {"content": None, "refusal": None}, {"content": [], "reasoning_content": None}
+    ):
         assert openai_chat.entries_of([chunk, empty]) == [[HELLO], []]
-    for other in (
+    for other in anything(
         {},
         {"content": "Hello"},
         {"content": [], "refusal": [HELLO]},
@@ -816,9 +827,9 @@ def test_the_first_problem_is_kept() -> None:
 @pytest.mark.parametrize(
     ("container", "described"),
     [
-        ({"Ann": -0.5, "Bob": -1.0}, "a dict with 2 keys"),
-        ([3, "Ann"], "a list of 2 items, the first of type int"),
-        ([None], "a list of 1 items, the first of type NoneType"),
+        ({"Ann": -0.5, "Bob": -1.0}, "a dict of length 2"),
+        ([3, "Ann"], "a list of length 2, its first item of type int"),
+        ([None], "a list of length 1, its first item of type NoneType"),
         ("Ann", "an object of type str"),
         (object(), "an object of type object"),
     ],
@@ -827,16 +838,16 @@ def test_an_unknown_container_is_described_without_what_it_holds(container: Any,
     assert read(container).problem == f"a logprobs container of an unknown format: {described}"
 
 
-class Hostile(dict):  # type: ignore[type-arg]
+class Hostile(dict):
     """Raises whatever it is asked."""
 
     def _refuse(self, *args: Any) -> Any:
         raise RuntimeError("no")
 
-    get = items = keys = values = __getitem__ = __iter__ = __len__ = __contains__ = __bool__ = __eq__ = _refuse  # type: ignore[assignment]
+    get = items = keys = values = __getitem__ = __iter__ = __len__ = __contains__ = __bool__ = __eq__ = _refuse
 
 
-class HostileList(list):  # type: ignore[type-arg]
+class HostileList(list):
     """A list that cannot be gone through."""
 
     def __iter__(self) -> Any:

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_logprobs.formats.answer import find_container, read_logprobs
-from langchain_logprobs.formats.entries import read_entries, read_plain
-from langchain_logprobs.formats.read import FORMATS, Reading, read_container, size_of
+from langchain_logprobs.formats.entries import Reading, read_entries, read_plain
+from langchain_logprobs.formats.read import FORMATS, read_container, size_of
 from langchain_logprobs.formats.tokens import Alternative, TokenLogprob, Tokens
+from tests.profile import examples
 
 
 def read(container: Any, text: str | None = None) -> Reading:
@@ -157,7 +158,7 @@ def assert_same_columns(first: Tokens, second: Tokens) -> None:
     assert first.alternatives.rounded == second.alternatives.rounded
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 @given(st.lists(PLAIN, max_size=4))
 def test_plain_entries_are_read_the_quick_way_into_the_same_columns(entries: list[Any]) -> None:
     quick = read_plain(entries)
@@ -165,7 +166,7 @@ def test_plain_entries_are_read_the_quick_way_into_the_same_columns(entries: lis
     assert_same_columns(quick, carefully(entries))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 @given(st.lists(PLAIN | ENTRY | JSON, max_size=4))
 def test_what_is_read_the_quick_way_is_read_the_careful_way_alike(entries: list[Any]) -> None:
     quick = read_plain(entries)

@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_logprobs import low_confidence_stretches, measure
+from langchain_logprobs.formats.columns import Columns, usable_logprob
 from langchain_logprobs.formats.tokens import (
     Alternative,
-    Columns,
     TokenLogprob,
     Tokens,
     flatten_alternatives,
     texts_of,
-    usable_logprob,
 )
+from tests.profile import examples
 
 A = TokenLogprob("a", -0.5, b"a", (Alternative("a", -0.5, b"a"), Alternative("b", -9999.0)))
 B = TokenLogprob("b", None)
@@ -185,7 +185,7 @@ def without_nan(tokens: list[TokenLogprob]) -> list[TokenLogprob]:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(st.lists(token, max_size=6), st.data())
 def test_columns_lose_nothing(tokens: list[TokenLogprob], data: st.DataObject) -> None:
     columns = Tokens.of(tokens)

@@ -40,8 +40,11 @@ SETTINGS = {
 }  # fmt: skip
 """What the records are replayed with: each switch of what is written is in one of them."""
 
-SECONDS_SINCE_START = ("gen_ai.response.time_to_first_chunk",)
+SECONDS_SINCE_START = ("gen_ai.response.time_to_first_chunk", "logprobs.time_to_first_token")
 """Attributes that hold a time: seconds since the span's start."""
+
+MICROSECONDS_SINCE_START = ("logprobs.chunk.offsets_us",)
+"""Attributes that hold several: microseconds since the span's start."""
 
 COMPARED = ("value", "sum", "min", "max", "bucket_counts", "explicit_bounds", "count")
 """What is compared of a point: nothing else of it is the same in every run."""
@@ -179,6 +182,8 @@ def _flat_spans(raw: list[ReadableSpan], logs: list[Any], marks: _Marks) -> Iter
         for name, value in (span.attributes or {}).items():
             if name in SECONDS_SINCE_START:
                 value = marks.name_of((span.start_time or 0) + round(float(value) * 1e9))  # type: ignore[arg-type]
+            if name in MICROSECONDS_SINCE_START and isinstance(value, tuple):
+                value = [marks.name_of((span.start_time or 0) + int(each) * 1_000) for each in value]  # type: ignore[arg-type, assignment]
             flat[name] = _plain(value, numbers)
         rows = [(event.name, marks.name_of(event.timestamp), event.attributes) for event in span.events]
         flat |= _columns("event", rows, numbers)

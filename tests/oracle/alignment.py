@@ -6,19 +6,19 @@ Slow, obvious, and without a line of the product's own. For short lists of token
 import re
 from collections.abc import Iterator
 
-from langchain_logprobs.formats.tokens import TokenLogprob
+from langchain_logprobs.formats.tokens import Alternative, TokenLogprob
 
 Spans = tuple[tuple[int, int] | None, ...]
 """The place of each token in the UTF-8 bytes of the text; None for a token without one."""
 
 WHITE = b" \t\n\r\v\f"
 LOST = "\ufffd"
-END_OF_REASONING = re.compile(r"</think>")
+END_OF_REASONING = re.compile(r"</think>|<\|channel\|>final<\|message\|>")
 SPECIAL = re.compile(r"<\|\w+\|>|</?s>")
 MARK = re.compile(r"<\|\w+\|>|</?s>|</?tool_call>")
 OPENING = re.compile(r"(?:[ \t\n\r\v\f]|<\|\w+\|>|</?s>|```\w*)*")
 CLOSING = re.compile(r"(?:[ \t\n\r\v\f]|<\|\w+\|>|</?s>|`{3,}|</tool_call>)*")
-TOOL_CALL = "<tool_call>"
+TOOL_CALL = re.compile(r"<tool_call>|\[TOOL_CALLS\]")
 PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
 GPT2 = {chr(byte): byte for byte in PRINTABLE} | {
     chr(256 + at): byte for at, byte in enumerate(byte for byte in range(256) if byte not in PRINTABLE)
@@ -45,24 +45,24 @@ def decode(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def as_sent(token: TokenLogprob) -> bytes:
+def as_sent(token: TokenLogprob | Alternative) -> bytes:
     return token.bytes or encode(token.token)
 
 
-def from_gpt2(token: TokenLogprob) -> bytes:
+def from_gpt2(token: TokenLogprob | Alternative) -> bytes:
     if (token.bytes and token.bytes != encode(token.token)) or not all(char in GPT2 for char in token.token):
         return as_sent(token)
     return bytes(GPT2[char] for char in token.token)
 
 
-def from_sentencepiece(token: TokenLogprob) -> bytes:
+def from_sentencepiece(token: TokenLogprob | Alternative) -> bytes:
     if token.bytes and token.bytes != encode(token.token):
         return token.bytes
     byte = re.fullmatch("<0x([0-9A-F]{2})>", token.token)
     return bytes([int(byte[1], 16)]) if byte else encode(token.token.replace("▁", " "))
 
 
-def from_latin1(token: TokenLogprob) -> bytes:
+def from_latin1(token: TokenLogprob | Alternative) -> bytes:
     return bytes(map(ord, token.token)) if all(ord(char) < 256 for char in token.token) else as_sent(token)
 
 
@@ -98,20 +98,28 @@ def answers(pieces: list[bytes], wanted: bytes) -> Iterator[int]:
         first = reasoning_end(joined)
         behind = decode(joined[first:])
         blank = len(behind) - len(behind.lstrip(WHITE.decode()))
-        if first and (CLOSING.fullmatch(behind) or behind[blank:].startswith(TOOL_CALL)):
+        if first and (CLOSING.fullmatch(behind) or TOOL_CALL.match(behind, blank)):
             yield from (at for at in everywhere if first <= at and at + len(wanted) <= first + blank)
         return
     possible = [at for at in everywhere if may_begin(pieces, at, wanted)]
     at_end = [at for at in possible if closes(joined, at + len(wanted), len(joined)) and not in_tool_call(joined, at)]
-    call = joined.find(TOOL_CALL.encode(), reasoning_end(joined))
+    call = call_start(joined)
     before_call = [at for at in possible if at + len(wanted) <= call and closes(joined, at + len(wanted), call)]
     yield from at_end or before_call
 
 
 def in_tool_call(joined: bytes, at: int) -> bool:
     """Whether the last mark of a tool call behind the reasoning and before a place opens one."""
-    marks = re.findall("</?tool_call>", decode(joined[reasoning_end(joined) : max(at, reasoning_end(joined))]))
-    return marks[-1:] == [TOOL_CALL]
+    shown = decode(joined[reasoning_end(joined) : max(at, reasoning_end(joined))])
+    marks = re.findall(rf"</tool_call>|{TOOL_CALL.pattern}", shown)
+    return marks[-1:] not in ([], ["</tool_call>"])
+
+
+def call_start(joined: bytes) -> int:
+    """Where the first tool call behind the reasoning begins; -1 where none does."""
+    end = reasoning_end(joined)
+    call = TOOL_CALL.search(decode(joined[end:]))
+    return -1 if call is None else end + len(decode(joined[end:])[: call.start()].encode("utf-8", "surrogateescape"))
 
 
 def reasoning_end(joined: bytes) -> int:
@@ -228,7 +236,8 @@ def endings(parts: list[Part]) -> Iterator[list[Part]]:
             )
             if known is None:
                 behind = b"".join([LOST.encode() if other is None else other for _, other in parts[at + 1 :]])
-            shown, _, call = decode(behind).partition(TOOL_CALL)
+            call = TOOL_CALL.search(decode(behind))
+            shown = decode(behind)[: call.start() if call else None]
             if CLOSING.fullmatch(shown) and (call or LOST not in shown):
                 yield [*parts[:at], (index, known[:offset] if known is not None else None)]
 
@@ -272,7 +281,7 @@ def join(way: dict[int, tuple[int, int]], index: int, start: int, end: int) -> d
 def answers_of(tokens: list[TokenLogprob]) -> Iterator[list[bytes]]:
     """The readings; also without the reasoning, and also without that and what begins with a tool call."""
     joined = encode("".join(token.token for token in tokens))
-    end, call = reasoning_end(joined), joined.find(TOOL_CALL.encode(), reasoning_end(joined))
+    end, call = reasoning_end(joined), call_start(joined)
     for pieces in readings(tokens):
         yield pieces
         thought = [bool(end) and length(tokens[:at]) < end for at in range(len(tokens))]

@@ -179,7 +179,7 @@ def responses(request: Request) -> Body:
     if not request.json.get("stream"):
         return json_body(response(EVERY, "completed"))
     place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
-    events = [
+    events: list[dict[str, Any]] = [
         {"type": "response.created", "response": response((), "in_progress")},
         {"type": "response.output_item.added", "output_index": 0, "item": item((), "in_progress")},
         {"type": "response.content_part.added", **place, "part": part(())},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.providers import answers, making
 from tests.providers.row import LAST, MISSING, RAISES, UNTOLD, Row
 
@@ -12,8 +14,8 @@ LITELLM = (
     "ignore:Accessing the 'model_.*fields' attribute on the instance:DeprecationWarning",
 )
 SUNSET = ("ignore:`langchain-community` is being sunset:DeprecationWarning",)
-NOTHING = {"source": None, "invoke": MISSING, "stream": MISSING, "v3": MISSING}
-NEVER = {"source": None, "invoke": UNTOLD, "stream": UNTOLD, "v3": UNTOLD}
+NOTHING: dict[str, Any] = {"source": None, "invoke": MISSING, "stream": MISSING, "v3": MISSING}
+NEVER: dict[str, Any] = {"source": None, "invoke": UNTOLD, "stream": UNTOLD, "v3": UNTOLD}
 
 ROWS: tuple[Row, ...] = (
     Row(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.providers import answers, making
 from tests.providers.row import MISSING, UNTOLD, Row
 
 PLAIN = {"logprobs": True, "top_logprobs": 2}
 SUNSET = ("ignore:`langchain-community` is being sunset:DeprecationWarning",)
-NOTHING = {"source": None, "invoke": MISSING, "stream": MISSING, "v3": None}
-NEVER = {"source": None, "invoke": UNTOLD, "stream": UNTOLD, "v3": None}
+NOTHING: dict[str, Any] = {"source": None, "invoke": MISSING, "stream": MISSING, "v3": None}
+NEVER: dict[str, Any] = {"source": None, "invoke": UNTOLD, "stream": UNTOLD, "v3": None}
 
 ROWS: tuple[Row, ...] = (
     Row(

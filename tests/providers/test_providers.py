@@ -131,6 +131,7 @@ def test_nobody_asked(row: Row, path: str, wire: WireServer, monkeypatch: pytest
 @pytest.mark.parametrize(("row", "path"), parameters([row for row in ROWS if row.recovery], PATHS))
 def test_recovered(row: Row, path: str, wire: WireServer, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip(row.module)
+    assert row.recovery is not None
     undo = recover_dropped_logprobs(row.recovery)
     try:
         attributes = attributes_after(row, path, wire, monkeypatch, ask=True)

@@ -19,7 +19,7 @@ ITEMS = [
     {"text": "Hello", "token_ids": [1], "logprobs": [-0.0012]},
     {"text": " world", "token_ids": [2, 3], "logprobs": [-0.25, -0.5]},
 ]
-ENTRIES = [
+ENTRIES: list[dict[str, Any]] = [
     {"token": "Hello", "logprob": -0.0012, "top_logprobs": []},
     {"token": " world", "logprob": -0.25, "top_logprobs": []},
     {"token": "", "logprob": -0.5, "top_logprobs": []},

@@ -97,7 +97,7 @@ def chat(wire: WireServer, **options: Any) -> Any:
     )
 
 
-ASK = {"response_logprobs": True, "logprobs": 2}
+ASK: dict[str, Any] = {"response_logprobs": True, "logprobs": 2}
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -13,7 +13,7 @@ from tests.providers.recorder import Recorder
 
 llamacpp = pytest.importorskip("langchain_community.llms.llamacpp")
 
-LOGPROBS = {
+LOGPROBS: dict[str, list[Any]] = {
     "text_offset": [0, 5],
     "tokens": ["Hello", " world"],
     "token_logprobs": [-0.5, -0.25],

@@ -26,7 +26,7 @@ def entry(token: str, logprob: float) -> dict[str, Any]:
 PIECES = [[entry("Hello", -0.0012)], [entry(" wor", -0.25), entry("ld", -0.5)]]
 ENTRIES = [each for piece in PIECES for each in piece]
 # Legacy completions' shape, as the NVIDIA class (an LLM) gets it.
-LISTS = {
+LISTS: dict[str, list[Any]] = {
     "text_offset": [0, 5],
     "tokens": ["Hello", " world"],
     "token_logprobs": [-0.5, -0.25],

@@ -59,7 +59,7 @@ def patched() -> Iterator[None]:
     undo()
 
 
-ASK = {"logprobs": True, "top_logprobs": 1}
+ASK: dict[str, Any] = {"logprobs": True, "top_logprobs": 1}
 
 
 def llm(wire: WireServer) -> Any:

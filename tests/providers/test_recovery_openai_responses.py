@@ -227,7 +227,7 @@ def verdict_answer(request: Request) -> Body:
         {"type": "response.output_text.delta", **at, "delta": delta[0]["token"], "logprobs": delta} for delta in VERDICT
     ]
     done = {"type": "response.output_text.done", **at, "text": text_of(VERDICT), "logprobs": VERDICT_STREAMED}
-    made = [
+    made: list[dict[str, Any]] = [
         {"type": "response.created", "response": {**response([]), "status": "in_progress"}},
         {"type": "response.output_item.added", "output_index": 0, "item": item},
         *deltas,

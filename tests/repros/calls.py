@@ -24,7 +24,7 @@ def entries(tokens: Sequence[Token]) -> list[dict[str, Any]]:
             "token": token[0],
             "logprob": token[1],
             "top_logprobs": [{"token": text, "logprob": logprob} for text, logprob in token[2]]
-            if len(token) > 2  # type: ignore[misc]
+            if len(token) > 2
             else [],
         }
         for token in tokens
@@ -96,7 +96,9 @@ def chunk(tokens: Sequence[Token], text: str = "", reasoning: str = "", **messag
     """One chunk of a stream."""
     extra = {"reasoning_content": reasoning} if reasoning else {}
     info = {"logprobs": {"content": entries(tokens)}}
-    return ChatGenerationChunk(message=AIMessageChunk(text, additional_kwargs=extra, **message), generation_info=info)
+    return ChatGenerationChunk(
+        message=AIMessageChunk(content=text, additional_kwargs=extra, **message), generation_info=info
+    )
 
 
 def short(traced: Traced) -> dict[str, Any]:

@@ -9,20 +9,20 @@ import pytest
 from langchain_core.messages import AIMessage
 
 from langchain_logprobs import Alternative, TokenLogprob, field_confidences
-from tests.repros.calls import told
+from tests.repros.calls import Token, told
 
 log = math.log
 
 
 def test_the_runner_up_is_what_the_model_nearly_said() -> None:
-    tokens = [('{"spam":', 0.0), (" true", -1.0, [(" false", -0.46), (" true", -1.0)]), ("}", 0.0)]
+    tokens: list[Token] = [('{"spam":', 0.0), (" true", -1.0, [(" false", -0.46), (" true", -1.0)]), ("}", 0.0)]
     said = told(AIMessage('{"spam": true}'), tokens)
     assert said["fields.runners_up"] == ("false",)
     assert said["fields.runner_up_probabilities"] == pytest.approx((math.exp(-0.46),))
 
 
 def test_an_unsure_value_makes_a_structured_answer_low() -> None:
-    tokens = [
+    tokens: list[Token] = [
         ('{"total": ', 0.0),
         ("97", log(0.21)),
         (', "currency": "', 0.0),
@@ -37,14 +37,14 @@ def test_an_unsure_value_makes_a_structured_answer_low() -> None:
 
 
 def test_digits_that_are_each_likely_are_together_unlikely() -> None:
-    tokens = [('{"id": ', 0.0), *((digit, log(0.6)) for digit in "142.50"), ("}", 0.0)]
+    tokens: list[Token] = [('{"id": ', 0.0), *((digit, log(0.6)) for digit in "142.50"), ("}", 0.0)]
     said = told(AIMessage('{"id": 142.50}'), tokens)
     assert said["confidence.level"] == "low"
     assert said["fields.min_confidence"] == pytest.approx(0.6**6)
 
 
 def test_a_close_second_choice_is_on_the_span() -> None:
-    tokens = [
+    tokens: list[Token] = [
         ("It was finished in", log(0.95)),
         (" 1935", log(0.41), [(" 1935", log(0.41)), (" 1936", log(0.38)), (" 1934", log(0.10))]),
         (".", log(0.99)),

@@ -19,7 +19,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from langchain_logprobs import LogprobsCallbackHandler, Settings
 from langchain_logprobs.capture import lifecycle
@@ -28,7 +28,7 @@ from langchain_logprobs.confidence.status import why_missing
 from langchain_logprobs.formats.entries import Reading
 from langchain_logprobs.telemetry import names
 from tests.providers.wire import WireServer, json_body
-from tests.support import ENTRIES, LOGPROBS, TOKENS, ScriptedModel, Traced, completion, entry
+from tests.support import ENTRIES, LOGPROBS, TOKENS, EndedSpan, ScriptedModel, Traced, completion, entry
 
 WORDS = ["the", "model", "was", "not", "sure", "about", "this", "part", "of", "its", "answer", "and", "said", "so"]
 
@@ -156,7 +156,7 @@ def test_the_byte_budget_trims_alternatives_first_and_then_the_arrays() -> None:
     assert tight.attributes["logprobs.mean"] == roomy.attributes["logprobs.mean"]
 
 
-def every_string(span: ReadableSpan) -> str:
+def every_string(span: EndedSpan) -> str:
     return json.dumps([dict(span.attributes), [dict(event.attributes) for event in span.events]])
 
 
@@ -206,8 +206,8 @@ def test_only_finite_numbers_reach_a_span() -> None:
     assert span.attributes["logprobs.token.censored_positions"] == (0, 1, 2, 3, 4)
     assert (span.attributes["logprobs.token.count"], span.attributes["logprobs.token.censored_count"]) == (5, 5)
     assert span.attributes["logprobs.mean"] == pytest.approx(math.fsum(LOGPROBS) / 5)
-    for where in (span, *span.events):
-        for value in where.attributes.values():
+    for attributes in (span.attributes, *(event.attributes for event in span.events)):
+        for value in attributes.values():
             for number in value if isinstance(value, tuple) else (value,):
                 assert not isinstance(number, float) or math.isfinite(number)
 
@@ -216,7 +216,7 @@ def test_a_reasoning_text_is_kept_apart() -> None:
     class Reasoner(ScriptedModel):
         def _generate(self, *args: Any, **kwargs: Any) -> Any:
             result = super()._generate(*args, **kwargs)
-            info = result.generations[0].generation_info
+            info = result.generations[0].generation_info or {}
             info["logprobs"] = {**info["logprobs"], "reasoning_content": [entry("hm", -4.0)]}
             return result
 
@@ -237,7 +237,7 @@ def test_events_go_where_they_are_wanted(events: Any) -> None:
     entries = [entry("Hm", -2.5, ("So", -0.2)), *ENTRIES]
     span = streamed(entries, Settings(events=events), logger_provider=provider).call
     names_on_span = [event.name for event in span.events]
-    records = [item.log_record for item in exporter.get_finished_logs()]
+    records: list[Any] = [item.log_record for item in exporter.get_finished_logs()]
     assert bool(names_on_span) is (events in ("span", "both"))
     assert bool(records) is (events in ("log", "both"))
     if records:
@@ -257,7 +257,8 @@ def test_metrics_lead_to_the_trace() -> None:
     reader = InMemoryMetricReader()
     meter_provider = MeterProvider([reader], shutdown_on_exit=False)
     traced = streamed(ENTRIES, meter_provider=meter_provider)
-    (scope,) = reader.get_metrics_data().resource_metrics[0].scope_metrics
+    data: Any = reader.get_metrics_data()
+    (scope,) = data.resource_metrics[0].scope_metrics
     points = {metric.name: metric.data.data_points[0] for metric in scope.metrics}
     labels = {
         "gen_ai.provider.name": "scriptedmodel",
@@ -322,7 +323,7 @@ def verdict_server():
 @parsed_answer_warns
 def test_the_fields_of_a_structured_answer(verdict_server) -> None:
     traced = Traced()
-    model = ChatOpenAI(base_url=verdict_server.url + "/v1", api_key="x", model="gpt-4o", logprobs=True)
+    model = ChatOpenAI(base_url=verdict_server.url + "/v1", api_key=SecretStr("x"), model="gpt-4o", logprobs=True)
     structured = model.with_structured_output(Verdict, method="json_schema")
     assert structured.invoke("hi", config=traced.config) == Verdict(label=Label.spam, score=0.5)
     attributes = traced.call.attributes
@@ -369,7 +370,7 @@ def test_the_arguments_of_a_tool_call() -> None:
 def test_a_flag_that_structured_output_drops_is_mentioned_once(verdict_server, caplog, monkeypatch) -> None:
     monkeypatch.setattr(lifecycle, "_said", set())
     traced = Traced()
-    model = ChatOpenAI(base_url=verdict_server.url + "/v1", api_key="x", model="gpt-4o")
+    model = ChatOpenAI(base_url=verdict_server.url + "/v1", api_key=SecretStr("x"), model="gpt-4o")
     structured = model.bind(logprobs=True).with_structured_output(Verdict, method="json_schema")
     with caplog.at_level(logging.INFO, "langchain_logprobs"):
         for _ in range(2):
@@ -383,7 +384,7 @@ def test_a_flag_that_structured_output_drops_is_mentioned_once(verdict_server, c
 @pytest.mark.parametrize(
     ("class_name", "asked", "received", "cure"),
     [
-        ("ChatHuggingFace", {"constructor_ignored": True}, {}, ".bind(logprobs=True)"),
+        ("ChatHuggingFace", {"to_bind": "logprobs=True"}, {}, ".bind(logprobs=True)"),
         ("ChatGoogleGenerativeAI", {"dropped_by": "google_genai", "drops": "always"}, {}, '("google_genai")'),
         ("ChatOpenAI", {"dropped_by": "openai_responses", "drops": "always"}, {}, '("openai_responses")'),
         ("ChatLiteLLM", {"dropped_by": "litellm", "drops": "streamed"}, {"first_chunk_time": 1}, "when it streams"),
@@ -411,7 +412,7 @@ def test_a_reason_is_logged_once(caplog, monkeypatch) -> None:
 def test_a_backend_that_raises_does_not_reach_the_chain() -> None:
     class Broken(TracerProvider):
         def get_tracer(self, *args: Any, **kwargs: Any) -> Any:
-            tracer = super().get_tracer(*args, **kwargs)
+            tracer: Any = super().get_tracer(*args, **kwargs)
             tracer.start_span = None
             return tracer
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_logprobs.confidence.inputs import Asked, Drops
+from langchain_logprobs.formats.request_places import parameter_mappings
 
 RESPONSES_INCLUDE = "message.output_text.logprobs"
 """What OpenAI's Responses API takes in `include` instead of a flag."""
 
 _FLAGS = ("logprobs", "response_logprobs", "responseLogprobs", "return_logprobs", "top_logprobs", "n_probs")
-_NESTED = ("model_kwargs", "generation_config", "extra_body", "options", "additional_model_request_fields")
 _FLAG_IN_REPR = re.compile(r"['\"]?\b(?:logprobs|top_logprobs)['\"]?\s*[=:]\s*(?:True|[1-9])")
 
-_IGNORE_THEIR_FLAG = frozenset({"ChatHuggingFace", "ChatGoogleGenerativeAI", "Fireworks", "Together"})
-"""Classes whose constructor takes a flag for logprobs that no request carries (docs/providers.md)."""
+_IGNORE_THEIR_FLAG: Mapping[str, str] = {
+    "ChatHuggingFace": "logprobs=True",
+    "ChatGoogleGenerativeAI": "response_logprobs=True, logprobs=5",
+    "Fireworks": "",
+    "Together": "",
+}
+"""Classes whose constructor takes a flag for logprobs that no request carries, and what to bind in its place; nothing
+where the class drops them in any case (docs/providers.md)."""
 
 _DROP_SOME: Mapping[str, Drops | None] = {
     "ChatOllama": "without chunks",
@@ -63,7 +69,7 @@ def asked_of(
         echoed=echoed,
     )
     if asked.logprobs:
-        asked.constructor_ignored = in_constructor and asked.class_name in _IGNORE_THEIR_FLAG
+        asked.to_bind = _IGNORE_THEIR_FLAG.get(asked.class_name) if in_constructor else None
         asked.dropped_by = dropped_by(asked.class_name)
         if asked.dropped_by == "openai_responses" and not asks_by_include(params):
             asked.dropped_by = None  # Chat Completions keep them
@@ -84,7 +90,7 @@ def asks_for_logprobs(params: Mapping[str, Any]) -> bool:
     Args:
         params: LangChain's `invocation_params`; a constructor's serialized keyword arguments are of the same form.
     """
-    for source in _sources(params):
+    for source in parameter_mappings(params):
         for flag in _FLAGS:
             value = source.get(flag)
             # 0 is a request too: legacy completions then return the sampled token's logprob alone.
@@ -97,7 +103,7 @@ def asks_for_logprobs(params: Mapping[str, Any]) -> bool:
 
 def asks_by_include(params: Mapping[str, Any]) -> bool:
     """Tell whether these parameters ask as OpenAI's Responses API wants it."""
-    for source in _sources(params):
+    for source in parameter_mappings(params):
         include = source.get("include")
         if isinstance(include, (list, tuple)) and RESPONSES_INCLUDE in include:
             return True
@@ -130,12 +136,4 @@ def _stops(params: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _asks_for_echo(params: Mapping[str, Any]) -> bool:
-    return any(source.get("echo") is True for source in _sources(params))
-
-
-def _sources(params: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield params
-    for key in _NESTED:
-        nested = params.get(key)
-        if isinstance(nested, Mapping):
-            yield nested
+    return any(source.get("echo") is True for source in parameter_mappings(params))

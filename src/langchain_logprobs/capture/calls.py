@@ -22,8 +22,11 @@ class ModelCall(NamedTuple):
         report: How sure the model was. It knows the schema of the request.
 
     Example:
-        >>> from langchain_logprobs import LogprobsCallbackHandler
-        >>> handler = LogprobsCallbackHandler(on_call=lambda call: print(call.report.level))
+        >>> from langchain_logprobs import LogprobsCallbackHandler, ModelCall
+        >>> def review(call: ModelCall) -> None:
+        ...     if call.report.level == "low":
+        ...         print("to be checked:", call.run_id, call.report.text)
+        >>> handler = LogprobsCallbackHandler(on_call=review)
     """
 
     run_id: UUID

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-logger = logging.getLogger("langchain_logprobs")
+logger: logging.Logger = logging.getLogger("langchain_logprobs")
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

@@ -23,7 +23,7 @@ from langchain_logprobs.telemetry.process import is_suppressed
 from langchain_logprobs.telemetry.roll_up import RollUp
 from langchain_logprobs.telemetry.spans import EndedCall, Kind, Telemetry
 
-logger = logging.getLogger("langchain_logprobs")
+logger: logging.Logger = logging.getLogger("langchain_logprobs")
 
 _MOST_REMEMBERED = 1_000
 _said: set[tuple[str, str]] = set()
@@ -216,6 +216,9 @@ class Lifecycle:
         first = received.choices[0]
         generations = [choice.generation for choice in received.choices if choice.generation is not None]
         pairs = list(genai.response_attributes(response, generations, cached=report.cached))
+        # Not before the end is it known whether all handlers of the run allow text.
+        if call.asked.stops:
+            pairs.append((names.REQUEST_STOP_SEQUENCES, list(call.asked.stops)))
         if call.messages is not None:
             pairs.append((names.INPUT_MESSAGES, call.messages))
         if received.first_chunk_time is not None:
@@ -230,7 +233,7 @@ class Lifecycle:
             chunks=first.chunks,
             start_time=run.start_time,
             end_time=end_time,
-            known_paths=lambda: known_paths(report, call.asked),
+            known_paths=lambda: known_paths(report, call.asked, self._settings.max_fields),
         )
         if not self.spanless:
             telemetry.record_call(run.span, ended)

@@ -122,6 +122,6 @@ class Reaper:
             registry.clear_after_fork()
 
 
-reaper = Reaper()
+reaper: Reaper = Reaper()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=reaper.forget_after_fork)

@@ -12,7 +12,7 @@ import logging
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -35,7 +35,7 @@ _NOT_LOOKED = object()
 _STEPS_A_CALL = 10
 """Runs that may be open for each open model call: an agent has four to six above each of its calls."""
 
-logger = logging.getLogger("langchain_logprobs")
+logger: logging.Logger = logging.getLogger("langchain_logprobs")
 
 
 class Run:
@@ -76,27 +76,20 @@ class Run:
 
     def __init__(self, run_id: UUID, parent: Run | None, start_time: int, data: Any) -> None:
         """Make a run that is not open yet."""
-        self.key = run_id.int
-        self.parent = parent
+        self.key: int = run_id.int
+        self.parent: Run | None = parent
         self.span: Any = None
-        self.start_time = start_time
-        self.expires = start_time
+        self.start_time: int = start_time
+        self.expires: int = start_time
         self.owner: Any = None
         self.takers: tuple[Callable[[Any], object], ...] = ()
-        self.data = data
+        self.data: Any = data
         self.pieces: Pieces | None = []
-        self.dropped_pieces = 0
-        self.deliveries = 1
-        self.private = False
+        self.dropped_pieces: int = 0
+        self.deliveries: int = 1
+        self.private: bool = False
         self.children: dict[int, Run] = {}
         self.watch: weakref.ref[UUID] | None = None
-
-    def ancestors(self) -> Iterator[Run]:
-        """Yield the runs above, nearest first."""
-        run = self.parent
-        while run is not None:
-            yield run
-            run = run.parent
 
 
 class OpenRuns:
@@ -121,7 +114,7 @@ class OpenRuns:
         self._ended: dict[int, weakref.ref[UUID] | None] = {}
         self._forgotten: deque[int] = deque()
         self._lock = threading.RLock()
-        self.get = self._open.get  # by key; the token callback's one look-up
+        self.get: Callable[[int], Run | None] = self._open.get  # by key; the token callback's one look-up
         reaper.watch(self)
 
     def __len__(self) -> int:

@@ -16,7 +16,7 @@ from langchain_logprobs.view.sources.otlp_json import TraceFileError, read_spans
 if TYPE_CHECKING:
     from langchain_logprobs.calibration.fit import CalibrationReport
 
-_PACKAGES = ("sklearn", "scipy", "numpy", "matplotlib", "rich")
+_PACKAGES = ("sklearn", "scipy", "numpy", "matplotlib", "rich", "threadpoolctl")
 _HELP = "labelled rows: CSV, JSON or JSON lines with score, right, model, field_path; prompt and item can be given"
 
 

@@ -149,7 +149,8 @@ class Asked:
 
     Attributes:
         logprobs: Whether logprobs were asked for, in the request or on the constructor.
-        constructor_ignored: Whether the constructor has a flag that its class does not send.
+        to_bind: What to bind to the model, where the constructor has a flag that its class does not send; empty where
+            that would not help either, None where the flag is sent.
         choices: How many answers were asked for.
         class_name: The model's class; empty where it is unknown.
         request: The keyword arguments of LangChain's start callback: the request's parameters and options.
@@ -162,7 +163,7 @@ class Asked:
     """
 
     logprobs: bool = False
-    constructor_ignored: bool = False
+    to_bind: str | None = None
     choices: int = 1
     class_name: str = ""
     request: Mapping[str, Any] = field(default_factory=dict)

@@ -47,6 +47,12 @@ class Measures:
         margin_mean: Mean of p1 - p2, the two most likely tokens, over the positions with two or more alternatives
             (Farr 2024). A censored alternative counts as probability 0.
         off_top1_ratio: Share of the positions with alternatives whose token was not the most likely one.
+
+    Example:
+        >>> from langchain_logprobs import TokenLogprob, measure
+        >>> measures = measure([TokenLogprob("Yes", -0.5), TokenLogprob("!", -9999.0)])
+        >>> measures.mean_logprob, measures.scored_count, measures.censored_count
+        (-0.5, 1, 1)
     """
 
     token_count: int
@@ -75,12 +81,21 @@ def measure(tokens: Sequence[TokenLogprob], *, low_probability: float = LOW_PROB
     Sums over the answer are exact (`math.fsum`), the alternatives of a position are added from the best to the worst,
     so their order changes nothing, and probabilities are never multiplied, so a long answer does not underflow.
 
+    Every token that it is given counts. Which of a call's tokens are its answer (and not reasoning, an end mark or an
+    echoed prompt) is left to the caller; `confidence_of` decides that, and is what a span says.
+
     Args:
         tokens: The tokens of one answer, in order; it may be empty.
         low_probability: Below this probability a token counts as low.
 
     Returns:
         The measures; see each field of Measures for its definition and for when it is None.
+
+    Example:
+        >>> from langchain_logprobs import TokenLogprob, measure
+        >>> measures = measure([TokenLogprob("Lima", -0.1), TokenLogprob(".", -2.3)])
+        >>> round(measures.confidence, 2), measures.min_index, measures.low_count
+        (0.3, 1, 1)
     """
     tokens = Tokens.of(tokens)
     scored = [logprob for logprob in tokens.logprobs if logprob == logprob] if tokens.censored else tokens.logprobs

@@ -13,7 +13,7 @@ from itertools import accumulate
 from operator import eq
 
 from langchain_logprobs.confidence.alignment.align import Alignment, AlignmentStatus, align
-from langchain_logprobs.confidence.alignment.token_bytes import is_special, token_bytes, utf8
+from langchain_logprobs.confidence.alignment.token_bytes import bytes_of, is_special, readings, utf8
 from langchain_logprobs.confidence.fields.tool_calls import ToolCallReport, tool_call_confidences
 from langchain_logprobs.confidence.inputs import Asked, Choice
 from langchain_logprobs.confidence.thinking import is_mark, thinking_end
@@ -88,8 +88,8 @@ class _Division:
         if echoed and text.startswith(echoed):
             start = max(start, len(echoed))
         answer = [index for index in placed if alignment.failed or alignment.ends[index] > start]
-        self._find_reasoning_before(answer)
-        calls = self._find_tool_calls(answer)
+        self._find_reasoning_before(answer, alignment)
+        calls = self._find_tool_calls([] if alignment.failed else answer)
         taken = self.reasoning | self.tool_call
         answer = [index for index in answer if index not in taken]
         taken.update(answer)
@@ -115,6 +115,13 @@ class _Division:
             nowhere = [0] * len(self.tokens)
             return Alignment(AlignmentStatus.EXACT, "", len(self.tokens), nowhere, nowhere)
         alignment = align(self.tokens, text, among=rest, stops=self.asked.stops)
+        if alignment.failed and self.choice.tool_calls:
+            # Servers that send a call's arguments without any markup: they stand beside the text like a part of it.
+            called = {index for report in self._call_reports(None) for index in _tokens_of(report)}
+            without = align(
+                self.tokens, text, among=[index for index in rest if index not in called], stops=self.asked.stops
+            )
+            alignment = alignment if without.failed else without
         if alignment.failed and known:
             # What was known of some tokens does not go with the text: the text is the better witness.
             again = align(self.tokens, text, stops=self.asked.stops)
@@ -134,18 +141,13 @@ class _Division:
     def _reasoning_text(self) -> set[int]:
         """The first tokens, where they spell the reasoning text that came apart; behind marks and white space."""
         core = utf8(self.choice.reasoning_text.strip())
-        if not core:
-            return set()
-        pieces = [token_bytes(token) for token in self.tokens]
-        joined = b"".join(pieces)
-        at = joined.find(core)
-        if at < 0:
-            return set()
-        ends = list(accumulate(map(len, pieces)))
-        first = bisect_left(ends, at + 1)
-        if not all(self._is_mark(index) for index in range(first)):
-            return set()
-        return set(range(bisect_left(ends, at + len(core)) + 1))
+        for _, pieces in readings(self.tokens.texts, bytes_of(self.tokens)) if core else ():
+            at = b"".join(pieces).find(core)
+            if at >= 0:
+                ends = list(accumulate(map(len, pieces)))
+                before = range(bisect_left(ends, at + 1))
+                return set(range(bisect_left(ends, at + len(core)) + 1)) if all(map(self._is_mark, before)) else set()
+        return set()
 
     def _placed(self, alignment: Alignment) -> list[int]:
         if alignment.failed:
@@ -159,12 +161,18 @@ class _Division:
             and not (unknown_text and is_special(self.tokens.texts[index]))
         ]
 
-    def _find_reasoning_before(self, answer: list[int]) -> None:
-        """Tokens without a place that stand before the answer and end in an end mark are a reasoning text."""
-        placed = set(answer)
-        before = [index for index in range(answer[0] if answer else len(self.tokens)) if index not in placed]
-        joined = "".join(self.tokens.texts[index] for index in before)
+    def _find_reasoning_before(self, answer: list[int], alignment: Alignment) -> None:
+        """Tokens that end in an end mark are a reasoning text: those before the answer that have no place in it.
+
+        Where the answer has no place at all, whatever stands before an end mark.
+        """
+        placed = set() if alignment.failed else set(answer)
+        stop = answer[0] if placed else len(self.tokens)
+        before = [index for index in range(stop) if index not in placed]
+        joined = "".join([self.tokens.texts[index] for index in before])
         end = thinking_end(joined)
+        if alignment.failed and end == len(joined):
+            return  # it was not seen to end, and something in there is the answer
         offset = 0
         for index in before:
             if offset >= end:
@@ -175,15 +183,11 @@ class _Division:
     def _find_tool_calls(self, answer: list[int]) -> tuple[ToolCallReport, ...]:
         if not self.choice.tool_calls:
             return ()
-        calls = self.choice.tool_calls
         first = max(self.reasoning, default=-1) + 1
-        schemas = self.asked.tool_schemas(calls)
-        reports = tuple(tool_call_confidences(self.tokens, calls, schemas=schemas, first_token=first or None))
+        reports = self._call_reports(first or None)
         placed = set(answer)
         for report in reports:
-            if report.token_start is None:
-                continue
-            for index in range(report.token_start, report.token_start + report.token_count):
+            for index in _tokens_of(report):
                 # JSON that the answer's text holds as well stays the answer's.
                 if index not in placed and not is_special(self.tokens.texts[index]):
                     self.tool_call.add(index)
@@ -193,6 +197,17 @@ class _Division:
             self.tool_call.update(index for index in range(first, len(self.tokens)) if not self._is_mark(index))
         return reports
 
+    def _call_reports(self, first: int | None) -> tuple[ToolCallReport, ...]:
+        calls = self.choice.tool_calls
+        schemas = self.asked.tool_schemas(calls)
+        return tuple(tool_call_confidences(self.tokens, calls, schemas=schemas, first_token=first))
+
     def _is_mark(self, index: int) -> bool:
         text = self.tokens.texts[index]
         return is_special(text) or is_mark(text)
+
+
+def _tokens_of(report: ToolCallReport) -> range:
+    """The tokens that spell a call."""
+    start = report.token_start
+    return range(0) if start is None else range(start, start + report.token_count)

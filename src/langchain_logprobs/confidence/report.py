@@ -25,6 +25,8 @@ from langchain_logprobs.confidence.verdict import NO_VERDICT, Basis, Level, Verd
 from langchain_logprobs.formats.tokens import Tokens
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from langchain_logprobs.settings import Settings
 
 
@@ -52,15 +54,20 @@ class Leaf(NamedTuple):
     """One value of a structured answer or of a tool call's arguments, with its place in the whole answer.
 
     Attributes:
-        path: Its JSON Pointer; for a tool call's argument `/tool_calls/<index>/<name>` and the pointer in it.
+        above: What stands before its pointer: `/tool_calls/<index>/<name>` of a tool call's argument, else nothing.
         field: The value and its confidence.
     """
 
-    path: str
+    above: str
     field: Field
 
+    @property
+    def path(self) -> str:
+        """Its JSON Pointer in the whole answer. Made anew each time: those of all values can take far more memory."""
+        return self.above + self.field.path
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class ConfidenceReport:
     """How sure the model was of one call: the numbers that the call's span carries.
 
@@ -85,10 +92,10 @@ class ConfidenceReport:
     Example:
         >>> from langchain_core.messages import AIMessage
         >>> from langchain_logprobs import confidence_of
-        >>> entries = [{"token": "Lima", "logprob": -0.2, "top_logprobs": []}]
+        >>> entries = [{"token": "Lima", "logprob": -0.1, "top_logprobs": []}]
         >>> report = confidence_of(AIMessage("Lima", response_metadata={"logprobs": {"content": entries}}))
         >>> report.status, report.level, round(report.score, 3)
-        ('recorded', 'high', 0.819)
+        ('recorded', 'high', 0.905)
     """
 
     status: StatusName
@@ -153,17 +160,37 @@ class ConfidenceReport:
             for call in self.tool_calls:
                 for field in call.fields.leaves:
                     if not field.shadowed:
-                        yield Leaf(call.path + field.path, field)
+                        yield Leaf(call.path, field)
         elif self.fields is not None:
             for field in self.fields.leaves:
                 if not field.shadowed:
-                    yield Leaf(field.path, field)
+                    yield Leaf("", field)
 
     @property
     def least_field(self) -> Leaf | None:
         """The least certain value; one with a censored token is less certain than any other. None without values."""
         known = [leaf for leaf in self.leaves() if leaf.field.token_count]
         return min(known, key=certainty) if known else None
+
+    def __repr__(self) -> str:
+        """Show the verdict and the sizes; the text may be private, and long."""
+        score = None if self.score is None else round(self.score, 3)
+        tokens = len(self.tokens)
+        return (
+            f"ConfidenceReport({self.status}, level={self.level}, basis={self.basis}, score={score}, tokens={tokens})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: the answer shaded where it is unsure, and its fields."""
+        from langchain_logprobs.confidence.display import html_of
+
+        return html_of(self)
+
+    def __rich__(self) -> RenderableType:
+        """Show it in rich's console."""
+        from langchain_logprobs.confidence.display import rich_of
+
+        return rich_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values that `json.dumps` takes; what could not be computed is None."""

@@ -60,8 +60,13 @@ def why_missing(asked: Asked, received: Received) -> str:
         received: What came instead.
     """
     model = asked.class_name or "the model"
-    if asked.constructor_ignored:
-        return f"{model} does not send its constructor's logprobs flag: use .bind(logprobs=True)"
+    recovery = f'call langchain_logprobs.recover_dropped_logprobs("{asked.dropped_by}") once'
+    if asked.to_bind is not None:
+        unsent = f"{model} does not send its constructor's logprobs flag"
+        if not asked.to_bind:
+            return f"{unsent}, and drops the logprobs that it receives"
+        also = "" if asked.dropped_by is None else f", and {recovery}, as it drops what it receives"
+        return f"{unsent}: use .bind({asked.to_bind}){also}"
     streamed = received.first_chunk_time is not None
     if (
         asked.drops == "always"
@@ -71,8 +76,7 @@ def why_missing(asked: Asked, received: Received) -> str:
         when = "" if asked.drops == "always" else " when it streams"
         if asked.dropped_by is None:
             return f"{model} drops the logprobs that it receives{when}"
-        cure = f'call langchain_logprobs.recover_dropped_logprobs("{asked.dropped_by}") once'
-        return f"{model} drops its logprobs{when}: {cure}"
+        return f"{model} drops its logprobs{when}: {recovery}"
     if received.choices[0].tool_calls:
         return "the answer is a tool call, for whose tokens most providers send no logprobs"
     return "none reached LangChain's callbacks; not every model, endpoint and integration has them"

@@ -78,6 +78,12 @@ class Stretch(NamedTuple):
         mean_logprob: Mean logprob in nats of all its tokens that have a usable one; None where none has.
         severity: `very_low`, `low` or `watch`, by the weakest token.
         alternatives: What else the model could have said in the place of the token at `min_index`.
+
+    Example:
+        >>> from langchain_logprobs import TokenLogprob, low_confidence_stretches
+        >>> [stretch] = low_confidence_stretches([TokenLogprob("In ", -0.1), TokenLogprob("1935", -2.1)])
+        >>> stretch.text, stretch.start, stretch.end, stretch.severity
+        ('1935', 3, 7, 'low')
     """
 
     text: str
@@ -124,6 +130,9 @@ def low_confidence_stretches(
     After FLARE (Jiang et al. 2023, arXiv:2305.06983), whose rule in LangChain is the preset:
     `low_confidence_stretches(tokens, text, **FLARE)`.
 
+    Tokens that have no place in the text are left out, but a reasoning part that stands in the text is a part of it:
+    which tokens are the answer is left to the caller, or to `confidence_of`, whose `stretches` are those of a span.
+
     Args:
         tokens: The tokens of the answer.
         text: The answer's text, or its alignment where that is known already. None: what the tokens spell.
@@ -142,6 +151,12 @@ def low_confidence_stretches(
 
     Raises:
         ValueError: The threshold is not in (0, 1], or a count is negative.
+
+    Example:
+        >>> from langchain_logprobs import TokenLogprob, low_confidence_stretches
+        >>> tokens = [TokenLogprob("Quick", -0.1), TokenLogprob("s", -3.0), TokenLogprob("ilver rises.", -0.1)]
+        >>> [stretch.text for stretch in low_confidence_stretches(tokens)]
+        ['Quicksilver']
     """
     if max_stretches is not None and max_stretches < 0:
         raise ValueError(f"max_stretches must not be negative, got {max_stretches!r}")

@@ -64,6 +64,7 @@ _PLACES: Final[dict[str, Callable[[Mapping[str, Any], str], Any]]] = {
 
 None where what stands there holds no logprobs. Names that others use too must hold what only logprobs look like.
 """
+_KEYS: Final = frozenset(_PLACES)
 
 
 def find_container(generation_info: object, message: object = None) -> Any:
@@ -107,6 +108,7 @@ def read_logprobs(source: Any) -> list[Tokens]:
         TypeError: The source is none of these.
 
     Example:
+        >>> from langchain_logprobs import read_logprobs
         >>> entries = [{"token": "Yes", "logprob": -0.25, "bytes": [89, 101, 115], "top_logprobs": []}]
         >>> (tokens,) = read_logprobs({"logprobs": {"content": entries}})
         >>> tokens[0].token, tokens[0].logprob
@@ -124,7 +126,7 @@ def read_logprobs(source: Any) -> list[Tokens]:
         return [_read(find_container(None, source), _chunk_text(source))]
     if source is None:  # a generation_info can be None, and so can what stands in it under `logprobs`
         return [Tokens()]
-    if isinstance(source, Mapping) and not _PLACES.keys().isdisjoint(source):
+    if isinstance(source, Mapping) and not _KEYS.isdisjoint(source):
         return [_read(_container_in(source), None)]
     if is_container(source):
         return [_read(source, None)]
@@ -134,9 +136,16 @@ def read_logprobs(source: Any) -> list[Tokens]:
 
 
 def _container_in(info: object) -> Any:
-    if type(info) is not dict and not isinstance(info, Mapping):
+    # Asked for every chunk of a stream, most of which have one of the first two.
+    if type(info) is dict:
+        if not info:
+            return None
+        container = info.get("logprobs")
+        if container is not None and type(container) is not bool:
+            return container
+    elif not isinstance(info, Mapping):
         return None
-    if _PLACES.keys().isdisjoint(info):  # most chunks of a stream that brings no logprobs
+    if _KEYS.isdisjoint(info):
         return None
     for key, container_under in _PLACES.items():
         if info.get(key) is not None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate, chain
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from langchain_logprobs.formats.tokens import Columns, Tokens
+from langchain_logprobs.formats.columns import Columns
+from langchain_logprobs.formats.tokens import Tokens
 
 Spelled: TypeAlias = tuple[str, float | None, bytes | None]
 """The text, the raw logprob (nats) and the bytes of a token or of an alternative."""
@@ -160,7 +161,7 @@ def read_plain(entries: Sequence[Any]) -> Tokens | None:
             others += tops
             widths.append(len(tops))
         bytes(all_bytes)  # raises where one is no byte
-        own = Columns(texts, logprobs, entries)
+        own = Columns(texts, logprobs, [*entries])
         alternatives = Columns([other["token"] for other in others], [other["logprob"] for other in others], others)
     except Exception:  # an object of any class can be in the place of a dict
         return None

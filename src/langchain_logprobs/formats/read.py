@@ -115,7 +115,7 @@ def _size(container: Any) -> int | None:
 def _describe(container: Any) -> str:
     """Say what an unknown container is without a word of what it holds: its keys can be the answer's tokens."""
     if isinstance(container, dict):
-        return f"a dict with {len(container)} keys"
+        return f"a dict of length {len(container)}"
     if isinstance(container, (list, tuple)) and container:
-        return f"a list of {len(container)} items, the first of type {type(container[0]).__name__}"
+        return f"a list of length {len(container)}, its first item of type {type(container[0]).__name__}"
     return f"an object of type {type(container).__name__}"

@@ -2,52 +2,22 @@
 
 An answer of 2,000 tokens with their top 5 has 12,000 texts and logprobs, read and measured while the user's chain
 waits. So they are kept as plain lists side by side, and a `TokenLogprob` or an `Alternative` is made only when it is
-looked at. This is also the only place that decides which logprobs are honest numbers.
+looked at.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain
-from typing import Any, Final, NamedTuple, TypeVar, overload
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar, overload
 
-SENTINEL_LOGPROB: Final = -9998.0
-"""At or below this a logprob is a placeholder: OpenAI and vLLM send -9999.0 for "too unlikely to say"."""
-
-CLIPPED_LOGPROBS: Final = frozenset((-100.0, -1000.0))
-"""Round numbers to which servers clip what is less likely still (mlx-omni-server, sonar): placeholders too. Whatever
-lies between and beyond them is honest."""
-
-ROUNDING_LOGPROB: Final = 1e-4
-"""A positive logprob up to this is rounding noise around 0; above it, it is not a logprob at all."""
+from langchain_logprobs.formats.columns import Columns
+from langchain_logprobs.formats.columns import usable_logprob as usable_logprob
 
 LOW_PROBABILITY: Final = 0.2
 """Below this a token is low: the threshold of LangChain's own FLARE chain. Calibrated for no model."""
 
-_NAN: Final = math.nan
-
-_SURELY_HONEST: Final = max(CLIPPED_LOGPROBS)
-"""Above it and up to 0 a logprob is honest without a further look."""
 _T = TypeVar("_T")
-
-
-def usable_logprob(logprob: float | None) -> float | None:
-    """Return the logprob if it is an honest number, else None (the token is *censored*).
-
-    Args:
-        logprob: A raw logprob in nats, or None.
-
-    Returns:
-        The logprob, at most 0.0; rounding noise above zero is taken as 0.0. None for None, NaN, an infinity, a
-        sentinel (at or below -9998, or exactly -100 or -1000, to which servers clip) and for a value too far above
-        zero to be a logprob.
-    """
-    if logprob is None or not SENTINEL_LOGPROB < logprob <= ROUNDING_LOGPROB:  # NaN fails the comparison too
-        return None
-    if logprob in CLIPPED_LOGPROBS:
-        return None
-    return float(logprob) if logprob <= 0.0 else 0.0
 
 
 class Alternative(NamedTuple):
@@ -58,6 +28,11 @@ class Alternative(NamedTuple):
         logprob: Natural logarithm of its probability (nats), raw: it may be a sentinel such as -9999.0. None where
             the provider sent none.
         bytes: Its UTF-8 bytes; None where the provider sent none.
+
+    Example:
+        >>> from langchain_logprobs import Alternative
+        >>> Alternative(" 1936", -0.97).token
+        ' 1936'
     """
 
     token: str
@@ -76,103 +51,18 @@ class TokenLogprob(NamedTuple):
         bytes: Its UTF-8 bytes, which can be part of a character; None where the provider sent none.
         alternatives: What else the model could have said here, the sampled token often among them, in the provider's
             order; empty where none were asked for.
+
+    Example:
+        >>> from langchain_logprobs import Alternative, TokenLogprob
+        >>> token = TokenLogprob(" 1935", -0.89, alternatives=[Alternative(" 1936", -0.97)])
+        >>> token.logprob, token.alternatives[0].token
+        (-0.89, ' 1936')
     """
 
     token: str
     logprob: float | None
     bytes: bytes | None = None
     alternatives: Sequence[Alternative] = ()
-
-
-class Columns:
-    """The texts, logprobs and bytes of tokens, or of alternatives, side by side.
-
-    Attributes:
-        texts: Their texts.
-        logprobs: Their logprobs (nats): honest ones, at most 0.0, and NaN where the provider's value is missing or no
-            honest number (see `usable_logprob`).
-        censored: What the provider sent in the place of each NaN, by position; empty for nearly all answers.
-        rounded: What it sent where another float stands for it (rounding noise above 0, an int), by position; as rare.
-    """
-
-    __slots__ = ("_sources", "censored", "logprobs", "rounded", "texts")
-
-    def __init__(
-        self, texts: Sequence[str] = (), logprobs: Sequence[float | None] = (), sources: Sequence[Any] = ()
-    ) -> None:
-        """Take columns of equal length.
-
-        Args:
-            texts: Their texts.
-            logprobs: Their logprobs (nats) as the provider sent them.
-            sources: The bytes of each, or None, or the entry with a `bytes` key, in which they stay until somebody
-                wants them: nearly nobody does.
-
-        Raises:
-            TypeError: A text is no str, or a logprob no number.
-        """
-        "".join(texts)  # raises where one is no str
-        self.texts = [*texts]
-        self._sources = [*sources]
-        self.censored: dict[int, float | None] = {}
-        self.rounded: dict[int, float] = {}
-        self.logprobs = [
-            logprob if type(logprob) is float and _SURELY_HONEST < logprob <= 0.0 else _NAN for logprob in logprobs
-        ]
-        total = sum(self.logprobs)
-        if total != total:  # any of them is NaN
-            for position, logprob in enumerate(self.logprobs):
-                if logprob != logprob:
-                    self.logprobs[position] = self._honest(position, logprobs[position])
-
-    def add(self, text: str, logprob: float | None, raw_bytes: bytes | None) -> None:
-        """Append one, as the provider sent it."""
-        self.logprobs.append(self._honest(len(self.logprobs), logprob))
-        self.texts.append(text)
-        self._sources.append(raw_bytes)
-
-    def extend(self, other: Columns, first: int, stop: int) -> None:
-        """Append those of another from position `first` to before `stop`."""
-        shift = len(self.texts) - first
-        self.texts += other.texts[first:stop]
-        self.logprobs += other.logprobs[first:stop]
-        self._sources += other._sources[first:stop]
-        if other.censored or other.rounded:
-            for position in range(first, stop):
-                if position in other.censored:
-                    self.censored[position + shift] = other.censored[position]
-                elif position in other.rounded:
-                    self.rounded[position + shift] = other.rounded[position]
-
-    def raw_logprob(self, position: int) -> float | None:
-        """Return the logprob at a position as the provider sent it (nats); None where it sent none."""
-        if position in self.censored:
-            return self.censored[position]
-        return self.rounded.get(position, self.logprobs[position])
-
-    def bytes_at(self, position: int) -> bytes | None:
-        """Return the bytes at a position; None where the provider sent none, or none that are bytes."""
-        source: Any = self._sources[position]
-        if source is None or type(source) is bytes:
-            return source
-        try:
-            value = source["bytes"]
-            return bytes(value) if type(value) in (list, bytes) else None
-        except Exception:  # an object of any class can be in the place of a dict
-            return None
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self.texts)
-
-    def _honest(self, position: int, raw: float | None) -> float:
-        usable = usable_logprob(raw)
-        if usable is None:
-            self.censored[position] = raw if raw == raw else None  # NaN says no more
-            return _NAN
-        if raw is not None and (usable != raw or type(raw) is not float):
-            self.rounded[position] = raw
-        return usable
 
 
 class Alternatives(Sequence[Alternative]):
@@ -191,9 +81,9 @@ class Alternatives(Sequence[Alternative]):
 
     def __init__(self, columns: Columns, start: int, stop: int) -> None:
         """Stand for the items of the columns from `start` to before `stop`."""
-        self.columns = columns
-        self.start = start
-        self.stop = stop
+        self.columns: Columns = columns
+        self.start: int = start
+        self.stop: int = stop
 
     @property
     def texts(self) -> list[str]:
@@ -268,11 +158,11 @@ class Tokens(Sequence[TokenLogprob]):
     ) -> None:
         """Take the columns of the tokens, those of their alternatives, and where each token's end; empty without."""
         self._own = Columns() if own is None else own
-        self.texts = self._own.texts
-        self.logprobs = self._own.logprobs
-        self.censored = self._own.censored
-        self.alternatives = Columns() if alternatives is None else alternatives
-        self.stops = [*stops]
+        self.texts: list[str] = self._own.texts
+        self.logprobs: list[float] = self._own.logprobs
+        self.censored: dict[int, float | None] = self._own.censored
+        self.alternatives: Columns = Columns() if alternatives is None else alternatives
+        self.stops: list[int] = [*stops]
 
     @classmethod
     def of(cls, tokens: Iterable[TokenLogprob]) -> Tokens:
@@ -312,10 +202,9 @@ class Tokens(Sequence[TokenLogprob]):
             raw_bytes: Its bytes; None where there are none.
             alternatives: The text, logprob and bytes of each of its alternatives.
         """
-        for alternative in alternatives:
-            self.alternatives.add(*alternative)
-        self._own.add(text, logprob, raw_bytes)
-        self.stops.append(len(self.alternatives))
+        self.alternatives.add(alternatives)
+        self._own.add([(text, logprob, raw_bytes)])
+        self.stops.append(len(self.alternatives.texts))
 
     def extend(self, other: Tokens, first: int = 0, stop: int | None = None) -> None:
         """Append the tokens of another answer from position `first` to before `stop` (None: to its end)."""
@@ -378,7 +267,7 @@ class Tokens(Sequence[TokenLogprob]):
         """Tell whether the other is a list of the same items."""
         return isinstance(other, (list, Tokens)) and list(self) == list(other)
 
-    __hash__ = None  # type: ignore[assignment]  # as the list that it equals
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # as the list that it equals
 
     def __repr__(self) -> str:
         """Look like that list."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress, repeat
+from operator import ge, not_
 from typing import Any
 
 from langchain_logprobs.confidence.measures import Measures
@@ -160,29 +162,41 @@ def values(logprobs: Sequence[float], floor: float) -> list[float]:
     return [logprob if logprob == logprob else floor for logprob in logprobs]
 
 
-def contested_first(report: ConfidenceReport, below: float) -> list[int]:
-    """Return the positions whose alternatives matter, the most important first.
+def contested_first(report: ConfidenceReport, below: float) -> Iterator[int]:
+    """Yield the positions whose alternatives matter, the most important first, each once.
+
+    First the tokens that something else was more probable than or came closest to, and the censored ones before all;
+    then the weakest token of each field; then the rest, the least probable first. Above one half a token is the closer
+    to another one the less probable it is, at the most.
 
     Args:
         report: The report.
-        below: Tokens with a smaller probability and the censored ones matter: first those that something else was
-            more probable than or came closest to; then the weakest token of each field.
+        below: Tokens with a smaller probability matter.
     """
-    threshold = math.log(below) if below < math.inf else math.inf
     tokens = report.tokens
-    found = [
-        (-math.inf if logprob != logprob else _margin(tokens, index, logprob), index)
-        for index, logprob in enumerate(tokens.logprobs)
-        if not logprob >= threshold
-    ]
-    of_fields = [
-        leaf.field.min_index for leaf in sorted(report.leaves(), key=certainty) if leaf.field.min_index is not None
-    ]
-    return list(dict.fromkeys([index for _, index in sorted(found)] + of_fields))
+    half = math.log(min(below, 0.5))
+    logprobs = tokens.logprobs
+    weak = [(_margin(tokens, index, logprobs[index]), index) for index in weak_tokens(tokens, half)]
+    leaves = sorted(report.leaves(), key=certainty)
+    first = [index for _, index in sorted(weak)]
+    first += [leaf.field.min_index for leaf in leaves if leaf.field.min_index is not None]
+    yield from dict.fromkeys(first)
+    threshold = math.inf if below == math.inf else math.log(below)
+    known = set(first)
+    rest = [(each, index) for index, each in enumerate(logprobs) if half <= each < threshold]
+    yield from (index for _, index in sorted(rest) if index not in known)
+
+
+def weak_tokens(tokens: Tokens, bound: float) -> Iterator[int]:
+    """Yield the positions of the tokens with a logprob under a bound (nats), and of the censored ones."""
+    logprobs = tokens.logprobs
+    return compress(range(len(logprobs)), map(not_, map(ge, logprobs, repeat(bound))))  # NaN is not at least anything
 
 
 def _margin(tokens: Tokens, index: int, logprob: float) -> float:
     """How much more probable a token was than the best other one: negative where it was not the best."""
+    if logprob != logprob:
+        return -math.inf
     ranked = sorted([other for other in tokens.alternatives_at(index).logprobs if other == other], reverse=True)[:2]
     if ranked and ranked[0] == logprob:  # the token itself
         del ranked[0]

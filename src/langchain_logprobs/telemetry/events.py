@@ -75,7 +75,7 @@ def evaluation_event(report: ConfidenceReport, passage: Passage, time: int) -> E
         names.EVALUATION_NAME: "token_confidence",
         names.EVALUATION_SCORE: 0.0 if verdict.score is None else verdict.score,
         names.EVALUATION_LABEL: verdict.level,
-        names.EVALUATION_EXPLANATION: ("unsure of " + "; ".join(passage.labels))
+        names.EVALUATION_EXPLANATION: ("unsure of " + "; ".join(passage.labels[:3]))
         if passage.places
         else "sure throughout",
     }

@@ -54,7 +54,7 @@ def request_model(metadata: Mapping[str, Any], params: Mapping[str, Any]) -> str
 
 
 def request_attributes(params: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the parameters of the request."""
+    """Yield the parameters of the request, but for the stop sequences: they are text, and written when it ends."""
     for key, name, kind in _REQUEST_NUMBERS:
         value = params.get(key)
         if is_number(value):
@@ -63,11 +63,6 @@ def request_attributes(params: Mapping[str, Any], metadata: Mapping[str, Any]) -
         if isinstance(value := params.get(key), int) and is_number(value):
             yield names.REQUEST_MAX_TOKENS, value
             break
-    stop = params.get("stop")
-    if isinstance(stop, str):
-        stop = [stop]
-    if isinstance(stop, (list, tuple)) and stop and all(isinstance(item, str) for item in stop):
-        yield names.REQUEST_STOP_SEQUENCES, list(stop)
     count = params.get("n")
     if isinstance(count, int) and is_number(count) and count > 1:
         yield names.REQUEST_CHOICE_COUNT, count

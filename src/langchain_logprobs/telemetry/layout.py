@@ -95,7 +95,9 @@ class _Layout:
         self.end_time = end_time
         self.settings = settings
         self.tokens = report.tokens.texts
-        self.values = attributes.values(report.tokens.logprobs, settings.censored_floor)
+        self.values = report.tokens.logprobs
+        if report.tokens.censored:
+            self.values = attributes.values(self.values, settings.censored_floor)
         self.censored = sorted(report.tokens.censored)
         self.choices = list(choice_events(report, end_time))
         evaluation = evaluation_event(report, passage, end_time)

@@ -27,7 +27,7 @@ def input_messages(messages: Sequence[Any]) -> str:
     return _json([_message(message) for message in messages])
 
 
-FEWEST_MESSAGE_BYTES = 600
+FEWEST_MESSAGE_BYTES = 300
 """So much of an answer is shown whatever the size of its span."""
 
 

@@ -224,7 +224,6 @@ ANSWER = _define(
     "the answer with its unsure places spelled out: `finished in [1935 .41, nearly 1936 .38] and is`",
     text=True,
 )
-PAGE = _define("logprobs.page", "string", _CALL, "a link to the heat map of this span (Settings.page_url)")
 CHUNK_STARTS = _define(
     "logprobs.chunk.starts",
     "int[]",

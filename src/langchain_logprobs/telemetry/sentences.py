@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
+from langchain_logprobs.confidence.printable import decimal
 from langchain_logprobs.confidence.report import ConfidenceReport, Leaf
 from langchain_logprobs.confidence.stretches import Stretch
 from langchain_logprobs.formats.tokens import Alternative, usable_logprob
+from langchain_logprobs.telemetry.attributes import weak_tokens
 
 MAX_ANSWER = 1_000
 """Code points of `logprobs.answer`: some backends cut every string at 2,048 bytes."""
@@ -23,6 +26,9 @@ _UNSURE_TOKEN = 0.5
 _UNSURE_FIELD = 0.8
 _CLOSE = 0.1
 """So is one that another token came this close to."""
+
+_CONTESTED = math.log((1.0 + _CLOSE) / 2.0)
+"""From this logprob on, what is left for another token is not that close."""
 
 _WINDOW = 40  # code points around a place in a long answer
 _MAX_LABEL = 80
@@ -112,45 +118,51 @@ def about(stretch: Stretch, token: str) -> str:
     return f"“{_short(stretch.text)}” {decimal(probability)}{nearly}{more}"
 
 
-def decimal(probability: float | None) -> str:
-    """Return a probability as a person reads it: `.41`, `<.01`, `1.0`; of none `?`."""
-    if probability is None:
-        return "?"
-    if 0.0 < probability < 0.005:
-        return "<.01"
-    shown = f"{probability:.2f}"
-    return "1.0" if shown == "1.00" else shown.removeprefix("0")
-
-
 def _of_tokens(report: ConfidenceReport) -> list[Place]:
+    """The least certain places of prose: its stretches, and tokens that another one was close to."""
     parts = report.choices[0].parts
-    alignment = parts.alignment
-    if alignment.failed:
+    if parts.alignment.failed:
         return []
-    found = [
-        _of_stretch(stretch, report.tokens[stretch.min_index].token)
-        for stretch in report.stretches
-        if stretch.start is not None
-    ]
     taken = {
         index for each in report.stretches for index in range(each.token_start, each.token_start + each.token_count)
     }
-    logprobs, surely = report.tokens.logprobs, math.log(1.0 - _CLOSE)
-    for index in parts.answer:
-        if not logprobs[index] < surely or index in taken:  # nor is NaN, a censored token
-            continue
-        probability = math.exp(logprobs[index])
-        token = report.tokens[index]
-        others = _others(token.alternatives, token.token)
-        if probability < _UNSURE_TOKEN or (others and probability - others[0][1] < _CLOSE):
-            start, end = _trimmed(alignment.text, alignment.starts[index], alignment.ends[index])
-            if start < end:
-                label = _label(alignment.text[start:end], probability, others)
-                found.append(Place(start, end, label, probability))
-    return _apart(found)
+    answer = set(parts.answer) if len(parts.answer) < len(report.tokens) else None
+    logprobs = report.tokens.logprobs
+    candidates: list[tuple[float, int, Stretch | None]] = [
+        (logprobs[index], index, None)
+        for index in weak_tokens(report.tokens, _CONTESTED)
+        if index not in taken and (answer is None or index in answer) and logprobs[index] == logprobs[index]
+    ]
+    for stretch in report.stretches:
+        if stretch.start is not None:
+            known = stretch.min_probability if not stretch.censored_count else None
+            candidates.append((math.log(known) if known else -math.inf, stretch.token_start, stretch))
+    places: list[Place] = []
+    # The worst first, and no more than are shown: an answer of a weak model has hundreds.
+    for logprob, index, of_stretch in sorted(candidates, key=itemgetter(0)):
+        if len(places) == MAX_PLACES:
+            break
+        if of_stretch is not None:
+            place = _of_stretch(of_stretch, report.tokens.texts[of_stretch.min_index])
+        else:
+            place = _of_token(report, index, math.exp(logprob))
+        if place is not None and all(place.end <= other.start or place.start >= other.end for other in places):
+            places.append(place)
+    return sorted(places)
 
 
-def _of_stretch(stretch: Stretch, token: str) -> Place:
+def _of_token(report: ConfidenceReport, index: int, probability: float) -> Place | None:
+    token, alignment = report.tokens[index], report.choices[0].parts.alignment
+    others = _others(token.alternatives, token.token)
+    if probability >= _UNSURE_TOKEN and not (others and probability - others[0][1] < _CLOSE):
+        return None
+    start, end = _trimmed(alignment.text, alignment.starts[index], alignment.ends[index])
+    return (
+        Place(start, end, _label(alignment.text[start:end], probability, others), probability) if start < end else None
+    )
+
+
+def _of_stretch(stretch: Stretch, token: str) -> Place | None:
     rank = -1.0 if stretch.censored_count or stretch.min_probability is None else stretch.min_probability
     others = _others(stretch.alternatives, token)
     label = _label(stretch.text, None if rank < 0 else rank, others)
@@ -186,7 +198,7 @@ def _of_tool_calls(report: ConfidenceReport) -> Passage:
         shown = f"{call.name}({call.text or '…'})"
         if call.text is not None:
             offset = length + len(call.name) + 1
-            inner = _field_places(report, [Leaf(field.path, field) for field in call.fields.leaves])
+            inner = _field_places(report, [Leaf("", field) for field in call.fields.leaves])
             places += [place._replace(start=place.start + offset, end=place.end + offset) for place in inner]
         texts.append(shown)
         length += len(shown) + 1

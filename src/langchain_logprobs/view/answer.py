@@ -6,20 +6,28 @@ be parallel are read as far as the shorter one goes.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
+from langchain_logprobs.confidence.alignment.token_bytes import escaped_bytes
 from langchain_logprobs.telemetry import names
+from langchain_logprobs.view.messages import read_messages
 
-_SPELLED_BYTES = re.compile(r"(?:bytes:)?(?P<head>[^\\]*)(?P<bytes>(?:\\x[0-9a-f]{2})+)")
+_SPELLED_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")
+_SPELLED_ASCII = re.compile(r"\\x[0-7]")  # a whole character, which no provider spells so: an answer about bytes
 _MAX_PIECES = 8  # a character is at most four bytes, so at most four tokens; some slack for joined emoji
-_MAX_OPENINGS = 20  # places in prose where JSON may start; each costs a pass over the text
-_FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)```", re.DOTALL)
+
+Part = Literal["answer", "tool_call", "reasoning", "outside"]
+"""What a token spells: the span says it of all but those of the answer."""
+
+_RANGES: tuple[tuple[Part, str], ...] = (
+    ("tool_call", names.TOOL_CALL_RANGES),
+    ("reasoning", names.REASONING_RANGES),
+    ("outside", names.OUTSIDE_RANGES),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +40,23 @@ class Token:
         probability: Its probability, of several tokens the lowest; None where the provider gave none (*censored*).
         alternatives: What else the model could have said here and how probable that was, best first; empty where
             that is not known.
+        logprob: Its logprob as it was recorded, in nats; None for a censored one.
+        size: How many tokens of the span's arrays it stands for.
+        part: What it is a part of; the numbers of a call are over `answer` and `tool_call`.
     """
 
     index: int
     text: str | None
     probability: float | None
     alternatives: tuple[tuple[str, float], ...] = ()
+    logprob: float | None = None
+    size: int = 1
+    part: Part = "answer"
+
+    @property
+    def counted(self) -> bool:
+        """Whether the numbers of the call cover it."""
+        return self.part in ("answer", "tool_call")
 
     @property
     def off_top1(self) -> bool:
@@ -51,9 +70,10 @@ class Field:
 
     Attributes:
         path: JSON Pointer, e.g. `/invoice/total`.
-        confidence: Its probability as the library computed it.
+        confidence: Its probability as the library computed it; where it is `censored`, the most that it can be.
         min_probability: The probability of its weakest token; None where not recorded.
-        weakest: That token; None where it could not be found among the recorded ones, and for objects and arrays.
+        weakest: That token; None where it is not among the recorded ones.
+        censored: Whether a token of it has no honest probability: weaker than any other value.
         runner_up: The allowed value that came second, as JSON, and its probability; None where that is not known.
     """
 
@@ -61,7 +81,25 @@ class Field:
     confidence: float
     min_probability: float | None = None
     weakest: Token | None = None
+    censored: bool = False
     runner_up: tuple[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several answers of a call.
+
+    Attributes:
+        confidence: exp(mean logprob) of its tokens; None where it has none.
+        min_token: Its weakest token; None where not recorded.
+        min_probability: The probability of that; None where not known.
+        text: What it says; None where messages were not recorded.
+    """
+
+    confidence: float | None
+    min_token: str | None = None
+    min_probability: float | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +111,8 @@ class Answer:
         reason: Why it is not `recorded`; None where not known.
         tokens: The recorded tokens, in order.
         omitted: How many tokens at the end a budget left out.
-        choices: Where the call gave several answers, exp(mean logprob) of each; the tokens are those of the first.
+        choices: Where the call gave several answers, all of them; the tokens are those of the first.
+        stretches: Its low-confidence stretches: of each the index of its first token and the one behind its last.
         fields: The values of a structured answer, in order.
         field_count: How many values it has; more than `fields` where a setting left out the most certain ones.
         field_status: What became of the search for values; None where the answer was not looked at as JSON.
@@ -84,7 +123,8 @@ class Answer:
     reason: str | None
     tokens: tuple[Token, ...]
     omitted: int
-    choices: tuple[float | None, ...]
+    choices: tuple[Choice, ...]
+    stretches: tuple[tuple[int, int], ...]
     fields: tuple[Field, ...]
     field_count: int
     field_status: str | None
@@ -100,20 +140,28 @@ class Answer:
         """The recorded tokens, joined."""
         return "".join(token.text or "" for token in self.tokens)
 
-    def least_certain(self, count: int, below: float) -> list[Token]:
-        """Return the tokens under a probability, the least certain first, censored ones before all others.
+    @property
+    def reasoning_size(self) -> int:
+        """How many tokens at the start are the reasoning before the answer, its marks among them."""
+        first = next((at for at, token in enumerate(self.tokens) if token.counted), len(self.tokens))
+        return first if any(token.part == "reasoning" for token in self.tokens[:first]) else 0
 
-        Where it is known what the model nearly said, then only of tokens for which it is known: by default that is
-        recorded for the least certain ones, and the others would follow with nothing to say.
-        """
-        doubtful = [token for token in self.tokens if token.probability is None or token.probability < below]
-        telling = [token for token in doubtful if token.probability is None or token.alternatives]
-        doubtful = telling if any(token.alternatives for token in telling) else doubtful
+    def least_certain(self, count: int, below: float) -> list[Token]:
+        """Return the tokens under a probability that count, the least certain first, before them the censored ones."""
+        counted = (token for token in self.tokens if token.counted)
+        doubtful = [token for token in counted if token.probability is None or token.probability < below]
         return sorted(doubtful, key=lambda token: -1.0 if token.probability is None else token.probability)[:count]
 
-    def json_value(self) -> tuple[Any] | None:
-        """Return the JSON document in the text, as the only member of a tuple; None where there is none."""
-        return _find_json(self.text)
+    def unsure(self, below: float) -> list[bool]:
+        """Return of each token whether it is under a probability, unknown, or in a low-confidence stretch.
+
+        Of reasoning and what else does not count none is.
+        """
+        inside = {index for start, end in self.stretches for index in range(start, end)}
+        return [
+            token.counted and (token.probability is None or token.probability < below or token.index in inside)
+            for token in self.tokens
+        ]
 
 
 def read_answer(
@@ -131,7 +179,8 @@ def read_answer(
     Returns:
         The answer; without tokens where none were recorded.
     """
-    tokens = _tokens(attributes, list(stretches))
+    stretches = list(stretches)
+    tokens = _tokens(attributes, stretches)
     fields = tuple(_fields(attributes, tokens))
     count = (number(attributes, names.TOKEN_COUNT) or 0) + (number(attributes, names.CENSORED_COUNT) or 0)
     recorded = number(attributes, names.TOKENS_RECORDED)
@@ -140,7 +189,8 @@ def read_answer(
         reason=string(attributes, names.STATUS_REASON),
         tokens=tuple(_join_split_characters(tokens)),
         omitted=0 if recorded is None else max(0, int(count) - int(recorded)),
-        choices=tuple(number(choice, names.CONFIDENCE) for choice in choices),
+        choices=tuple(_choices(attributes, choices)),
+        stretches=tuple(_stretches(stretches, len(tokens))),
         fields=fields,
         field_count=int(number(attributes, names.FIELD_COUNT) or len(fields)),
         field_status=string(attributes, names.FIELD_STATUS),
@@ -151,7 +201,7 @@ def read_answer(
 def number(attributes: Mapping[str, Any], name: str) -> float | None:
     """Return an attribute that is a finite number, else None."""
     value = attributes.get(name)
-    return value if _is_number(value) else None
+    return value if is_number(value) else None
 
 
 def string(attributes: Mapping[str, Any], name: str) -> str | None:
@@ -160,8 +210,30 @@ def string(attributes: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number that fits into a span."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+
+
+def _choices(attributes: Mapping[str, Any], choices: Iterable[Mapping[str, Any]]) -> Iterator[Choice]:
+    found = sorted(choices, key=lambda choice: number(choice, names.CHOICE_INDEX) or 0)
+    texts = [message.text for message in read_messages(attributes.get(names.OUTPUT_MESSAGES))] if found else []
+    for place, choice in enumerate(found):
+        yield Choice(
+            number(choice, names.CONFIDENCE),
+            string(choice, names.MIN_TOKEN),
+            number(choice, names.MIN_PROBABILITY),
+            texts[place] if place < len(texts) else None,
+        )
+
+
+def _stretches(stretches: Iterable[Mapping[str, Any]], count: int) -> Iterator[tuple[int, int]]:
+    for stretch in stretches:
+        start, length = number(stretch, names.TOKEN_START), number(stretch, names.TOKEN_COUNT)
+        if start is not None and length is not None:
+            yield max(0, int(start)), min(count, int(start + length))
 
 
 def _array(attributes: Mapping[str, Any], name: str) -> Sequence[Any]:
@@ -173,18 +245,32 @@ def _tokens(attributes: Mapping[str, Any], stretches: Sequence[Mapping[str, Any]
     values = _array(attributes, names.VALUES)
     texts: Sequence[Any] = _array(attributes, names.TOKENS) or [None] * len(values)
     censored = {position for position in _array(attributes, names.CENSORED_POSITIONS) if isinstance(position, int)}
-    tokens = [
-        Token(index, text if isinstance(text, str) else None, None if index in censored else _probability(value))
-        for index, (text, value) in enumerate(zip(texts, values, strict=False))
-    ]
+    parts = _parts(attributes)
+    tokens = []
+    for index, (text, value) in enumerate(zip(texts, values, strict=False)):
+        logprob = float(value) if index not in censored and is_number(value) else None
+        said = text if isinstance(text, str) else None
+        part = parts.get(index, "answer")
+        tokens.append(Token(index, said, _probability(logprob), logprob=logprob, part=part))
     for index, alternatives in _alternatives(attributes, stretches, tokens).items():
         others = sorted((item for item in alternatives if item[0] != tokens[index].text), key=lambda item: -item[1])
         tokens[index] = replace(tokens[index], alternatives=tuple(others))
     return tokens
 
 
+def _parts(attributes: Mapping[str, Any]) -> dict[int, Part]:
+    """Return the part of each token that is not a part of the answer's text."""
+    found: dict[int, Part] = {}
+    most = len(_array(attributes, names.VALUES))
+    for part, name in _RANGES:
+        edges = [edge for edge in _array(attributes, name) if isinstance(edge, int)]
+        for first, behind in zip(edges[::2], edges[1::2], strict=False):
+            found.update(dict.fromkeys(range(max(0, first), min(behind, most)), part))
+    return found
+
+
 def _probability(logprob: object) -> float | None:
-    return math.exp(min(0.0, float(logprob))) if isinstance(logprob, int | float) and _is_number(logprob) else None
+    return math.exp(min(0.0, float(logprob))) if isinstance(logprob, int | float) and is_number(logprob) else None
 
 
 def _alternatives(
@@ -224,69 +310,46 @@ def _join_split_characters(tokens: Sequence[Token]) -> Iterator[Token]:
             yield pieces[0] if text is None else replace(pieces[0], text=text)
         else:
             weakest = min(pieces, key=lambda token: -1.0 if token.probability is None else token.probability)
-            yield replace(weakest, text=text)
+            yield replace(weakest, text=text, size=size)
         at += size
 
 
 def _split_character(tokens: Sequence[Token]) -> tuple[int, str | None]:
     """Return how many of the tokens spell text in bytes, and that text; (1, None) where the first one does not."""
-    head, raw = "", b""
+    raw = b""
     for size, token in enumerate(tokens, 1):
-        spelled = _SPELLED_BYTES.fullmatch(token.text or "")
-        if spelled is None or (size > 1 and spelled["head"]):
+        text = token.text or ""
+        if not _SPELLED_BYTE.search(text) or _SPELLED_ASCII.search(text):
             break
-        head += spelled["head"]
-        raw += bytes.fromhex(spelled["bytes"].replace("\\x", ""))
+        raw += escaped_bytes(text, None)
         try:
-            # Bytes below 0x80 are whole characters, which no provider spells this way: that is an answer about bytes.
-            if raw.decode().isascii():
-                break
+            return size, raw.decode("utf-8", "surrogatepass")
         except UnicodeDecodeError:
             continue
-        return size, head + raw.decode()
     return 1, None
 
 
 def _fields(attributes: Mapping[str, Any], tokens: Sequence[Token]) -> Iterator[Field]:
     paths, confidences = _array(attributes, names.FIELD_PATHS), _array(attributes, names.FIELD_CONFIDENCES)
+    censored = {index for index in _array(attributes, names.FIELD_CENSORED) if isinstance(index, int)}
     nothing = [None] * len(paths)
-    lowest: Sequence[Any] = _array(attributes, names.FIELD_MIN_PROBABILITIES) or nothing
-    seconds: Sequence[Any] = _array(attributes, names.FIELD_RUNNERS_UP) or nothing
-    second_values: Sequence[Any] = _array(attributes, names.FIELD_RUNNER_UP_PROBABILITIES) or nothing
-    containers = {path.rpartition("/")[0] for path in paths if isinstance(path, str)}
-    after = 0
-    for path, confidence, low, second, value in zip(paths, confidences, lowest, seconds, second_values, strict=False):
-        if not isinstance(path, str) or not _is_number(confidence):
-            continue
-        min_probability = low if _is_number(low) else None
-        weakest = None
-        if min_probability is not None and path not in containers:
-            weakest = _first_with(min_probability, tokens[after:])
-            # Values stand in the order of the text, so the next one's weakest token is not before this one's.
-            after = weakest.index if weakest else after
-        runner_up = (second, value) if second and isinstance(second, str) and _is_number(value) else None
-        yield Field(path, confidence, min_probability, weakest, runner_up)
-
-
-def _first_with(probability: float, tokens: Sequence[Token]) -> Token | None:
-    """Return the token with this probability: the span does not say which one it is, but the number does."""
-    for token in tokens:
-        if token.probability is not None and math.isclose(token.probability, probability, rel_tol=1e-9):
-            return token
-    return None
-
-
-def _find_json(text: str) -> tuple[Any] | None:
-    decoder = json.JSONDecoder()
-    fenced = _FENCE.search(text)
-    for candidate in (fenced[1] if fenced else text, text):
-        try:
-            return (json.loads(candidate),)
-        except (ValueError, RecursionError):
-            pass
-    for opening in islice(re.finditer(r"[{\[]", text), _MAX_OPENINGS):
-        try:
-            return (decoder.raw_decode(text, opening.start())[0],)
-        except (ValueError, RecursionError):
-            continue
-    return None
+    lowest, indexes, seconds, second_values = (
+        _array(attributes, name) or nothing
+        for name in (
+            names.FIELD_MIN_PROBABILITIES,
+            names.FIELD_MIN_INDEXES,
+            names.FIELD_RUNNERS_UP,
+            names.FIELD_RUNNER_UP_PROBABILITIES,
+        )
+    )
+    columns = zip(paths, confidences, lowest, indexes, seconds, second_values, strict=False)
+    for place, (path, confidence, low, index, second, value) in enumerate(columns):
+        if isinstance(path, str) and is_number(confidence):
+            yield Field(
+                path,
+                confidence,
+                min_probability=low if is_number(low) else None,
+                weakest=tokens[index] if isinstance(index, int) and 0 <= index < len(tokens) else None,
+                censored=place in censored,
+                runner_up=(second, value) if second and isinstance(second, str) and is_number(value) else None,
+            )

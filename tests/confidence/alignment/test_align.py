@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from langchain_logprobs.confidence.alignment.align import Alignment, AlignmentStatus, align
 from langchain_logprobs.confidence.alignment.token_bytes import token_bytes, utf8
 from langchain_logprobs.formats.tokens import TokenLogprob
+from tests.profile import examples
 from tests.token_lists import tokens_of
 
 
@@ -241,7 +242,7 @@ def tokenised(data: st.DataObject, text: str, form: str) -> list[TokenLogprob]:
     return tokens
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=examples(1500))
 @given(st.data(), TEXTS, st.sampled_from(["openai-chat", "openai-completions"]))
 def test_known_bytes_are_always_placed(data: st.DataObject, text: str, form: str) -> None:
     tokens = tokenised(data, text, form)
@@ -257,7 +258,7 @@ def test_known_bytes_are_always_placed(data: st.DataObject, text: str, form: str
         assert len(utf8(text[: span[1] - 1])) < byte_span[1] <= len(utf8(text[: span[1]]))
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=examples(1500))
 @given(st.data(), TEXTS)
 def test_lost_bytes_are_placed_right_or_not_at_all(data: st.DataObject, text: str) -> None:
     tokens = tokenised(data, text, "replacement")
@@ -274,7 +275,7 @@ def test_lost_bytes_are_placed_right_or_not_at_all(data: st.DataObject, text: st
     assert position == len(utf8(text))
 
 
-@settings(max_examples=1000, deadline=None, derandomize=True)
+@settings(max_examples=examples(1000))
 @given(st.data(), TEXTS, TEXTS, st.sampled_from(["openai-chat", "openai-completions", "replacement", "none"]))
 def test_any_tokens_and_any_text(data: st.DataObject, spelled: str, text: str, form: str) -> None:
     """Whatever the tokens are: a span shows the token's own text, or a part of it, or the status is failed."""

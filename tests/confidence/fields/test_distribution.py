@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from langchain_logprobs.confidence.fields.assign import field_confidences
 from langchain_logprobs.confidence.fields.distribution import Distribution
+from tests.profile import examples
 from tests.token_lists import VECTOR_C, tokens_of
 
 
@@ -221,7 +222,7 @@ def test_bare_scalar_under_any_kind_of_schema(schema) -> None:
 WORDS = st.text('ab"é日', min_size=1, max_size=4)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=examples(300))
 @given(st.data(), st.lists(WORDS, min_size=2, max_size=5, unique=True))
 def test_against_the_whole_distribution(data: st.DataObject, values: list[str]) -> None:
     """A model that says one character a token and shows every continuation: the walk finds each label's probability."""

@@ -1,9 +1,6 @@
 """Work and memory grow with the answer, and no faster: counted in calls and bytes, not in time."""
 
 import importlib.util
-import sys
-import tracemalloc
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +9,7 @@ import pytest
 from langchain_logprobs.confidence.fields.assign import field_confidences
 from langchain_logprobs.confidence.fields.tool_calls import tool_call_confidences
 from langchain_logprobs.formats.tokens import TokenLogprob
+from tests.counting import bytes_in, calls_in
 
 PATH = Path(__file__).parents[3] / "benchmarks" / "growth.py"
 
@@ -26,33 +24,6 @@ def load() -> ModuleType:
 
 
 GROWTH = load()
-
-
-def calls_in(work: Callable[[], object]) -> int:
-    """How many functions were called, Python's and C's."""
-    count = 0
-
-    def seen(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(seen)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return count
-
-
-def bytes_in(work: Callable[[], object]) -> int:
-    tracemalloc.start()
-    try:
-        kept = work()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        del kept
-        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("name", GROWTH.SHAPES)

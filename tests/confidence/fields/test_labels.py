@@ -6,9 +6,9 @@ import random
 import pytest
 
 from langchain_logprobs.confidence.fields.json_pointer import escape, join, split, unescape
-from langchain_logprobs.confidence.fields.labels import LabelIndex, kind_of
+from langchain_logprobs.confidence.fields.labels import LabelIndex, Scalar, kind_of
 
-VALUES = [
+VALUES: list[Scalar] = [
     "a",
     "ab",
     "abc",

@@ -12,7 +12,7 @@ from langchain_logprobs.confidence.fields.report import FieldReport, FieldStatus
 from tests.token_lists import VECTOR_C, joints, tokens_of
 
 
-def check(tokens, expected: dict[str, float], text=None, status="ok") -> FieldReport:
+def check(tokens, expected: dict[str, float | None], text=None, status="ok") -> FieldReport:
     report = field_confidences(tokens, text)
     assert report.status == status
     assert joints(report) == pytest.approx(expected, abs=1e-12)
@@ -26,6 +26,8 @@ class TestWhatThePeersGetWrong:
         report = check(tokens_of(*VECTOR_C), {"/label": -0.3502, "/score": -1.65, "/ok": -0.15})
         label, score, ok = report.leaves
         assert label.end_logprob == -0.003
+        assert label.end_probability is not None
+        assert score.end_probability is not None
         assert label.end_probability == pytest.approx(math.exp(-0.003) + math.exp(-6) + math.exp(-8))
         assert (label.token_start, label.token_count, label.min_index) == (3, 2, 3)
         start = math.exp(-0.002)  # its quote; ":" alone could be followed by anything

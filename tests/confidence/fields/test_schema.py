@@ -66,7 +66,9 @@ class TestForms:
     def test_types(self) -> None:
         assert to_json_schema(Literal["a", 1]) == {"enum": ["a", 1]}
         assert to_json_schema(enum.Enum("E", {"A": "x"})) == {"enum": ["x"]}
-        assert to_json_schema(Typed)["properties"]["a"]["enum"] == ["red", "blue"]
+        schema = to_json_schema(Typed)
+        assert schema is not None
+        assert schema["properties"]["a"]["enum"] == ["red", "blue"]
         assert to_json_schema(list[bool]) == {"type": "array", "items": {"type": "boolean"}}
         assert to_json_schema(Item) == Item.model_json_schema()
 

@@ -1,7 +1,7 @@
 """The confidence of a value is the probability of this very value: of its start, its core and its end."""
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pytest
 from pydantic import BaseModel
@@ -220,3 +220,30 @@ class TestCensored:
     def test_no_alternatives_and_nothing_known(self) -> None:
         one = field([["[", -0.0], ["4", None], ["]", -0.0]], path="/0")
         assert (one.confidence, one.confidence_bound) == (None, 1.0)
+
+
+class TestOtherSpellings:
+    """Servers that send a vocabulary's own spelling: the alternatives are read as the tokens are."""
+
+    SCHEMA: ClassVar = {
+        "properties": {"a": {"enum": ["good day", "bad day", None]}, "n": {"type": ["integer", "null"]}}
+    }
+
+    @pytest.mark.parametrize("space", ["\u0120", "\u2581"])
+    def test_byte_level_and_sentencepiece(self, space: str) -> None:
+        tokens = tokens_of(
+            ['{"a":', -0.0], [space + '"', ln(0.6), [[space + "null", ln(0.4)]]],
+            ["good", ln(0.9), [["bad", ln(0.1)]]], [space + "day", -0.0], ['",', -0.0], [space + '"n":', -0.0],
+            [space + "4", ln(0.7), [[space + "null", ln(0.2)]]],
+            [space + "}", ln(0.5), [["}", ln(0.3)], ["2", ln(0.2)]]],
+        )  # fmt: skip
+        report = field_confidences(tokens, '{"a": "good day", "n": 4 }', schema=self.SCHEMA)
+        assert report["/a"].confidence == pytest.approx(0.54)
+        assert (report["/a"].runner_up.value, report["/a"].runner_up.probability) == (None, pytest.approx(0.4))  # type: ignore[union-attr]
+        assert report["/n"].confidence == pytest.approx(0.7 * 0.8)
+        assert str(report["/n"].runner_up) == "null"
+
+    def test_a_bare_label(self) -> None:
+        tokens = tokens_of(["\u0120yes", ln(0.6), [["\u0120no", ln(0.3)]]], ["\u0120", -0.0])
+        one = field_confidences(tokens, "yes", schema={"enum": ["yes", "no"]})[""]
+        assert (one.value, one.runner_up.value) == ("yes", "no")  # type: ignore[union-attr]

@@ -1,1 +1,1 @@
-"""Which part of the answer's text does each token spell?"""
+"""Tokens to their places in a text, whatever was lost or added on the way."""

@@ -25,9 +25,9 @@ from langchain_logprobs.confidence.alignment.token_bytes import (
     lost,
     plain_bytes,
     readings,
-    reasoning_end,
     utf8,
 )
+from langchain_logprobs.confidence.thinking import reasoning_end
 from langchain_logprobs.formats.tokens import TokenLogprob, texts_of
 
 __all__ = ["Alignment", "AlignmentStatus", "align", "align_own_text"]

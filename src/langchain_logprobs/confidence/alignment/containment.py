@@ -14,9 +14,8 @@ from itertools import islice
 from langchain_logprobs.confidence.alignment.token_bytes import (
     REPLACEMENT,
     SPECIAL,
-    ends_reasoning,
-    reasoning_end,
 )
+from langchain_logprobs.confidence.thinking import ends_reasoning, reasoning_end
 
 WHITE = " \t\n\r\v\f"
 """The white space that servers strip."""

@@ -21,9 +21,9 @@ from langchain_logprobs.confidence.alignment.token_bytes import (
     is_special,
     lost,
     plain_bytes,
-    reasoning_end,
     utf8,
 )
+from langchain_logprobs.confidence.thinking import reasoning_end
 
 _LOST = re.compile(f"({REPLACEMENT}+)")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]*")

@@ -78,14 +78,14 @@ class Alignment:
         reason: str | None = None,
     ) -> None:
         """Keep the spans as given; `byte_starts` and `byte_ends` only where tokens cut characters."""
-        self.status = status
-        self.reason = _what_is_missing(gaps, len(text)) if gaps else reason
-        self.gaps = gaps
-        self.spelling = spelling
-        self.text = text
-        self.token_count = token_count
-        self.starts = starts
-        self.ends = ends
+        self.status: AlignmentStatus = status
+        self.reason: str | None = _what_is_missing(gaps, len(text)) if gaps else reason
+        self.gaps: Sequence[tuple[int, int]] = gaps
+        self.spelling: Spelling = spelling
+        self.text: str = text
+        self.token_count: int = token_count
+        self.starts: Sequence[int] = starts
+        self.ends: Sequence[int] = ends
         self._byte_starts = byte_starts
         self._byte_ends = byte_ends
         self._byte_marks: list[int] | None = None

@@ -34,10 +34,6 @@ SPECIAL = re.compile(
 )
 """A control token of a chat template."""
 
-_END_OF_REASONING = re.compile(
-    r"</(?:\w+:)?(?:think|thinking|thought|reasoning|reason)>|\[/THINK\]|◁/think▷"
-    r"|<\|(?:END_THINKING|end_of_thought|/think)\|>|<\|channel\|>final<\|message\|>"
-)
 # GPT-2's map: a printable Latin-1 character stands for its own number, the 68 others for the rest, from U+0100 on.
 _BYTE_LEVEL = re.compile("[!-~¡-¬®-\u0143]+")
 _UNMAPPED = [*range(0x21), *range(0x7F, 0xA1), 0xAD]
@@ -141,18 +137,17 @@ def readings(words: Sequence[str], raws: Sequence[bytes | None]) -> Iterator[tup
                 yield spelling, [b"" if index in special else piece for index, piece in enumerate(pieces)]
 
 
-def lost_bytes(token: TokenLogprob | Alternative) -> bool:
-    """Return whether some of the token's bytes are lost.
+def lost(word: str, raw: bytes | None) -> bool:
+    """Return whether some of a token's bytes are lost.
 
     It shows U+FFFD and its bytes are only those of U+FFFD, or it shows nothing at all and no bytes came. An empty
     token whose list of bytes is empty is what it seems to be: an end mark that is not shown, or vLLM's beginning of a
     character that the next token shows.
+
+    Args:
+        word: The token's text.
+        raw: The bytes that came with it; None where none did.
     """
-    return lost(token.token, token.bytes)
-
-
-def lost(word: str, raw: bytes | None) -> bool:
-    """Return whether some bytes of a token's text and bytes are lost, see `lost_bytes`."""
     if not word:
         return raw is None
     return REPLACEMENT in word and (not raw or raw == utf8(word))
@@ -161,19 +156,6 @@ def lost(word: str, raw: bytes | None) -> bool:
 def is_special(word: str) -> bool:
     """Return whether a token's text looks like a control token of a chat template, end-of-text and the like."""
     return SPECIAL.fullmatch(word) is not None
-
-
-def ends_reasoning(text: str) -> bool:
-    """Return whether the end mark of a reasoning part is in the text."""
-    return _END_OF_REASONING.search(text) is not None
-
-
-def reasoning_end(text: str) -> int:
-    """Return the offset behind the last end mark of a reasoning part; 0 where there is none."""
-    offset = 0
-    for match in _END_OF_REASONING.finditer(text):
-        offset = match.end()
-    return offset
 
 
 def _unescape(text: str) -> bytes:

@@ -1,1 +1,1 @@
-"""How sure was the model of each value in its JSON?"""
+"""The values of a structured answer or of a tool call, each with its confidence."""

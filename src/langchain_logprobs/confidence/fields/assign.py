@@ -45,6 +45,9 @@ def field_confidences(
 ) -> FieldReport:
     """Give each value of the JSON in an answer its confidence.
 
+    Which tokens are the answer is worked out from the text alone; `confidence_of` also knows what the message and its
+    chunks say of it, and finds tool calls.
+
     Args:
         tokens: The tokens of the answer.
         text: The answer's text, or its alignment where that is known already. None: what the tokens spell. The JSON
@@ -60,7 +63,7 @@ def field_confidences(
         token with alternatives, is a field too, without being JSON: the status is `label`. Never raises.
 
     Example:
-        >>> from langchain_logprobs import TokenLogprob
+        >>> from langchain_logprobs import TokenLogprob, field_confidences
         >>> tokens = [TokenLogprob('{"total":', -0.01), TokenLogprob(" 97", -1.2), TokenLogprob("}", -0.01)]
         >>> field = field_confidences(tokens)["/total"]
         >>> field.value, round(field.confidence, 2)
@@ -81,7 +84,7 @@ def field_confidences(
         return FieldReport(FieldStatus.NO_LOGPROBS, alignment.status)
     if alignment.failed:
         return FieldReport(FieldStatus.FAILED, alignment.status)
-    reader = TokenReader(tokens)
+    reader = TokenReader(tokens, alignment.spelling)
     if label is not None:
         fields = Assignment(reader, alignment, [label.value], node, label=label).fields()
         return FieldReport(
@@ -133,9 +136,9 @@ class Assignment:
         self.alignment = alignment
         self.values = values
         self.origin = origin
-        self.byte_origin = alignment.byte_offset(origin)
+        self.byte_origin: int = alignment.byte_offset(origin)
         self.label = label
-        self.source = Source(alignment.text if text is None else text, values)
+        self.source: Source = Source(alignment.text if text is None else text, values)
         self.nodes: list[SchemaNode | None] | None = [node] if node is not None else None
 
     def fields(self) -> tuple[Field, ...]:
@@ -159,7 +162,7 @@ class Assignment:
         for index in range(len(values) - 1, -1, -1):
             own_field = fields[index] = self._field(index, tallies[index], least.pop(index, None))
             parent = values[index].parent
-            if parent >= 0 and not own_field.shadowed:
+            if parent >= 0 and (not own_field.shadowed or values[parent].shadowed):
                 least[parent] = _least(least.get(parent), own_field)
         return tuple(field for field in fields if field is not None)
 
@@ -299,12 +302,13 @@ class Assignment:
         if labels is None or not (value.closed or value.kind in open_kinds):
             return None
         start, end = value.start + self.origin, value.end + self.origin
+        first = self.alignment.tokens_between(start, start + 1)  # none where the logprob of a quote is missing
         emitted = None if value.kind in open_kinds or value.kind in _CONTAINERS else scalar(self.source.text, value)
         return distribution(
             self.reader,
             self.alignment,
             (self.alignment.byte_offset(start), self.alignment.byte_offset(end)),
-            self.alignment.tokens_between(start, start + 1).start,
+            first.start if first else own.first,
             labels,
             value=emitted,
             kind=value.kind,

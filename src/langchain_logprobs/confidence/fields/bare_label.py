@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from langchain_logprobs.confidence.alignment.align import Alignment
-from langchain_logprobs.confidence.alignment.token_bytes import lost_bytes
+from langchain_logprobs.confidence.alignment.token_bytes import Spelling, lost
 from langchain_logprobs.confidence.fields.json_scan import Document, Value
 from langchain_logprobs.confidence.fields.json_value import decode, scalar
 from langchain_logprobs.confidence.fields.labels import LabelIndex, Scalar
 from langchain_logprobs.confidence.fields.schema import SchemaNode
-from langchain_logprobs.formats.tokens import TokenLogprob, usable_logprob
+from langchain_logprobs.formats.tokens import Alternative, TokenLogprob, usable_logprob
 
 _MAX_WORD = 100
 """Code points of a single token that counts as a label."""
@@ -65,7 +65,7 @@ def find_label(
     indices = alignment.tokens_between(value.start, value.end)
     if len(indices) != 1:
         return None
-    words = list(dict.fromkeys([stripped, *_words(tokens, indices.start)]))
+    words = list(dict.fromkeys([stripped, *_words(tokens[indices.start].alternatives, alignment.spelling)]))
     if len(words) == 1 or not any(character.isalnum() for character in stripped):
         return None
     if document is None:
@@ -81,14 +81,14 @@ def _is_bare(document: Document) -> bool:
     return len(document.values) == 1 and document.values[0].kind in ("number", "boolean", "null")
 
 
-def _words(tokens: Sequence[TokenLogprob], index: int) -> list[str]:
+def _words(alternatives: Sequence[Alternative], spelling: Spelling) -> list[str]:
     """The words among a token's alternatives."""
-    return [
-        word
-        for other in tokens[index].alternatives
-        if usable_logprob(other.logprob) is not None and not lost_bytes(other)
-        if (word := other.token.strip()) and len(word.split()) == 1 and word[0].isalnum()
+    spelled = [
+        spelling(other.token, other.bytes).decode("utf-8", "replace").strip()
+        for other in alternatives
+        if usable_logprob(other.logprob) is not None and not lost(other.token, other.bytes)
     ]
+    return [word for word in spelled if word and len(word.split()) == 1 and word[0].isalnum()]
 
 
 def _decoded(word: str) -> object:

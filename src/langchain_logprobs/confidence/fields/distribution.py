@@ -16,14 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from langchain_logprobs.confidence.alignment.align import Alignment
-from langchain_logprobs.confidence.alignment.token_bytes import lost_bytes, token_bytes
 from langchain_logprobs.confidence.fields.json_scan import Kind
 from langchain_logprobs.confidence.fields.labels import LabelIndex, Scalar, kind_of, kind_of_label
 from langchain_logprobs.confidence.fields.token_reader import TokenReader
-from langchain_logprobs.formats.tokens import Alternative
 
 _BLANK = b" \t\n\r"
-MAX_LEAD = 1000
+_MAX_LEAD = 1000
 """Bytes that a token may spell before a value for its alternatives to be compared with it. A longer token holds a
 large part of the answer, and comparing it anew for each value in it would take quadratic time."""
 
@@ -278,9 +276,8 @@ def distribution(
             reached = data[start:end] + b"\n"  # the end of the answer ends the value as well as a comma does
         else:
             break
-        any_alternatives = any_alternatives or bool(reader.alternatives(place))
-        lead = data[begin:start] if start - begin <= MAX_LEAD else None
-        seen = _add_alternatives(walk, reader, place, lead, data[start:begin], reach)
+        any_alternatives = any_alternatives or reader.has_alternatives(place)
+        seen = _add_alternatives(walk, reader, place, lead_of(data, begin, start), data[start:begin], reach)
         probability = reader.probability(place)
         fit = walk.fit(reached)
         if probability is None:
@@ -310,9 +307,9 @@ def _add_alternatives(
     """
     here = walk.fit(spelled)
     seen = []
-    for alternative, probability in reader.others(place):
+    for branch, probability in reader.others(place):
         seen.append(probability)
-        rest = rest_behind(alternative, lead)
+        rest = rest_behind(branch, lead)
         if rest is None:
             walk.add(_Fit((), ()), reach * probability)
             continue
@@ -325,19 +322,23 @@ def _add_alternatives(
     return math.fsum(seen)
 
 
-def rest_behind(alternative: Alternative, lead: bytes | None) -> bytes | None:
+def lead_of(data: bytes, begin: int, start: int) -> bytes | None:
+    """Return what a token that begins at one offset spells before a value at another; None where that is too long."""
+    return data[begin:start] if start - begin <= _MAX_LEAD else None
+
+
+def rest_behind(branch: bytes, lead: bytes | None) -> bytes | None:
     """Return what an alternative spells of a value, where the emitted token spells something before it.
 
     Args:
-        alternative: The alternative.
+        branch: What the alternative spells; nothing where that is lost.
         lead: What the emitted token spells before the value; None where that is too long to be compared.
 
     Returns:
         Its bytes behind the lead; empty where it says nothing about the value yet; None where it spells something
         else in the lead's place.
     """
-    branch = token_bytes(alternative)
-    if lead is None or not branch or lost_bytes(alternative):
+    if lead is None or not branch:
         return b""
     lead = lead.rstrip(_BLANK)
     if branch.startswith(lead):

@@ -10,7 +10,7 @@ import math
 from typing import NamedTuple
 
 from langchain_logprobs.confidence.alignment.align import Alignment
-from langchain_logprobs.confidence.fields.distribution import MAX_LEAD, rest_behind
+from langchain_logprobs.confidence.fields.distribution import lead_of, rest_behind
 from langchain_logprobs.confidence.fields.json_scan import Value
 from langchain_logprobs.confidence.fields.token_reader import TokenReader
 
@@ -56,12 +56,12 @@ def start_edge(reader: TokenReader, alignment: Alignment, value: Value, origin: 
     index = indices.start
     span = alignment.byte_span(index)
     begin, data = alignment.byte_offset(start), alignment.data
-    lead = data[span[0] : begin] if span is not None and begin - span[0] <= MAX_LEAD else None
+    lead = lead_of(data, span[0], begin) if span is not None else None
     character, alone = data[begin : begin + 1], value.kind == "string"
     parts = []
     if lead is not None:
-        for alternative, probability in reader.others(index):
-            rest = (rest_behind(alternative, lead) or b"").lstrip(_BLANK)
+        for branch, probability in reader.others(index):
+            rest = (rest_behind(branch, lead) or b"").lstrip(_BLANK)
             if rest == character or (not alone and rest.startswith(character)):
                 parts.append(probability)
     return _edge(reader, index, parts)
@@ -87,7 +87,7 @@ def end_edge(reader: TokenReader, alignment: Alignment, value: Value, origin: in
     if end < len(alignment.text) and not alignment.starts[stop] <= end < alignment.ends[stop]:
         return None
     quoted = value.core_start > value.start
-    return _edge(reader, stop, [p for other, p in reader.others(stop) if _ends(quoted, other.token[:1])])
+    return _edge(reader, stop, [p for branch, p in reader.others(stop) if _ends(quoted, branch)])
 
 
 def _edge(reader: TokenReader, index: int, parts: list[float]) -> Edge:
@@ -98,6 +98,9 @@ def _edge(reader: TokenReader, index: int, parts: list[float]) -> Edge:
     return Edge(index, logprob, probability, reader.bound(index) if probability is None else probability)
 
 
-def _ends(quoted: bool, first: str) -> bool:
-    """Whether a value would have ended before a token with this first character."""
-    return first == '"' if quoted else not (first.isalnum() or first in {"", ".", "+", "-", "_"})
+def _ends(quoted: bool, branch: bytes) -> bool:
+    """Whether a value would have ended before a token that spells this."""
+    if quoted or not branch:
+        return branch[:1] == b'"'
+    first = branch[:4].decode("utf-8", "replace")[:1]
+    return not (first.isalnum() or first in ".+-_")

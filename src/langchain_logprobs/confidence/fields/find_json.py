@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from langchain_logprobs.confidence.alignment.token_bytes import reasoning_end
 from langchain_logprobs.confidence.fields.json_scan import MAX_VALUES, Document, Value, attach, scan, skip_blank
 from langchain_logprobs.confidence.fields.schema import SchemaNode
+from langchain_logprobs.confidence.thinking import thinking_end
 
 _MAX_WORK = 4
 """Prose is searched for JSON until the candidates tried add up to this many times its length."""
@@ -20,10 +20,6 @@ _BRACKET = re.compile(r"[{\[]")
 _BRACKET_OR_STRING = re.compile(r'[{}\[\]]|"(?:[^"\\]|\\.)*+"')
 _BEGINS_JSON = re.compile(r'\{\s*"|\[\s*[{\[]?\s*"')
 _BEGINS_ARRAY = re.compile(r'\[\s*(?:[\[{"\]\d-]|true\b|false\b|null\b|\Z)')
-_OPENS_REASONING = re.compile(
-    r"\s*(?:<(?:\w+:)?(?:think|thinking|thought|reasoning|reason)>|\[THINK\]|◁think▷"
-    r"|<\|(?:START_THINKING|begin_of_thought|think)\|>|<\|channel\|>analysis)"
-)
 
 
 class _Candidate(NamedTuple):
@@ -44,11 +40,11 @@ def answer_start(text: str) -> int:
         An offset in code points; 0 where there is no reasoning, the text's end where the reasoning has no end. The
         end mark inside a JSON document that is the whole text is a part of that.
     """
-    end = reasoning_end(text)
+    end = thinking_end(text)
     if end:
         whole = scan(text, _skip_lead(text, 0))
         return 0 if whole.state == "complete" and skip_blank(text, whole.end) == len(text) else end
-    return len(text) if _OPENS_REASONING.match(text) else 0
+    return 0
 
 
 def find_document(text: str, start: int = 0, schema: object = None) -> Document | None:
@@ -116,6 +112,8 @@ def is_structured(text: str, has_schema: bool) -> bool:
         return True
     if _BEGINS_ARRAY.match(text, begin) and (text.rstrip().endswith("]") or _BEGINS_JSON.match(text, begin)):
         return True
+    if "```" not in text and "~~~" not in text:
+        return False
     for match in _FENCE.finditer(text, begin):
         language = match["language"].lower()
         if language in _JSON_LANGUAGES and (language or text[skip_blank(text, match.end()) :][:1] in ("{", "[")):

@@ -65,13 +65,15 @@ class Value:
     ) -> None:
         """Start out as a closed value without quotes."""
         self.kind = kind
-        self.start = self.core_start = start
-        self.end = self.core_end = end
-        self.closed = True
-        self.shadowed = False
-        self.parent = parent
-        self.above = above
-        self.key = key
+        self.start: int = start
+        self.end: int = end
+        self.core_start: int = start
+        self.core_end: int = end
+        self.closed: bool = True
+        self.shadowed: bool = False
+        self.parent: int = parent
+        self.above: Value | None = above
+        self.key: str | int = key
 
     @property
     def path(self) -> str:
@@ -99,10 +101,10 @@ class Document:
 
     def __init__(self, values: list[Value], state: State, end: int, problem: str | None = None) -> None:
         """Keep what the scan found."""
-        self.values = values
+        self.values: list[Value] = values
         self.state = state
-        self.end = end
-        self.problem = problem
+        self.end: int = end
+        self.problem: str | None = problem
 
     @property
     def start(self) -> int:

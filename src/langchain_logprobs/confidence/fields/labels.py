@@ -9,6 +9,7 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import ClassVar
 
 from langchain_logprobs.confidence.alignment.token_bytes import utf8
 from langchain_logprobs.confidence.fields.json_scan import Kind
@@ -56,10 +57,10 @@ class LabelIndex:
 
     def __init__(self, values: Sequence[Scalar], *, bare: bool = False) -> None:
         """Encode and sort the values; where `bare`, strings are spelled without quotes and escapes."""
-        self.values = tuple(values)
+        self.values: tuple[Scalar, ...] = tuple(values)
         self._bare = bare
         texts = [utf8(_encoded(value, bare=bare)) for value in self.values]
-        self.order = sorted(range(len(texts)), key=texts.__getitem__)
+        self.order: list[int] = sorted(range(len(texts)), key=texts.__getitem__)
         self._texts = [texts[index] for index in self.order]
         self._ranks = {_identity(self.values[index]): rank for rank, index in enumerate(self.order)}
 
@@ -67,7 +68,7 @@ class LabelIndex:
         """Tell whether the other has the same values."""
         return isinstance(other, LabelIndex) and self.values == other.values and self._bare == other._bare
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         """Show how many values there are, and not ten thousand of them."""

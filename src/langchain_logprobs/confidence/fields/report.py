@@ -100,6 +100,14 @@ class Field:
         distribution: The probabilities of the allowed values, where there are some to tell apart: of a boolean or
             null, of a value from a closed list, and of a union (text or null). None for other values, for one that is
             not closed, and where the provider sent no alternatives.
+
+    Example:
+        >>> from langchain_logprobs import Alternative, TokenLogprob, field_confidences
+        >>> paid = TokenLogprob(" true", -0.9, alternatives=[Alternative(" true", -0.9), Alternative(" false", -0.6)])
+        >>> tokens = [TokenLogprob('{"paid":', -0.01), paid, TokenLogprob("}", -0.01)]
+        >>> field = field_confidences(tokens)["/paid"]
+        >>> field.value, round(field.confidence, 2), str(field.runner_up), round(field.runner_up.probability, 2)
+        (True, 0.4, 'false', 0.55)
     """
 
     _source: Source = field(compare=False)
@@ -136,6 +144,15 @@ class Field:
     def path(self) -> str:
         """JSON Pointer (RFC 6901); "" is the whole document. Made anew each time."""
         return self._source.values[self._index].path
+
+    @property
+    def keys(self) -> list[str | int]:
+        """The keys, and the indices in arrays, that lead to the value from the whole document. Made anew each time."""
+        values, index, found = self._source.values, self._index, list[str | int]()
+        while values[index].parent >= 0:
+            found.append(values[index].key)
+            index = values[index].parent
+        return found[::-1]
 
     @property
     def value(self) -> Any:
@@ -197,9 +214,10 @@ class Field:
 LONG_TEXT_TOKENS = 16
 """Strings of more tokens than this have the probability per token as their confidence.
 
-On 363 labelled JSON answers of two models, whose longest value takes 12 tokens, the probability of the very value told
-right from wrong better than the probability per token at every length, so the border lies above all of them. Of long
-texts nobody asks for the very wording, whose probability falls with the length alone.
+On 363 labelled JSON answers of two small models, whose longest value takes 12 tokens, a border at 12 or more was at
+least as good as any lower one in seven of eight tasks (AUROC of being right), and 89 % of the wrong answers had a value
+below .5, against 77 % with the probability per token alone. So the border lies above all of them. Of long texts nobody
+asks for the very wording, whose probability falls with the length alone.
 """
 
 
@@ -220,8 +238,10 @@ class FieldReport:
         problem: Why the JSON is `invalid` or `too_large`, with the offset in code points; else None.
 
     Example:
-        >>> report = field_confidences(tokens, '{"total": 97, "paid": true}')
-        >>> report["/total"].value, report["/total"].confidence
+        >>> from langchain_logprobs import TokenLogprob, field_confidences
+        >>> parts = {'{"total": ': -0.01, "97": -1.2, ', "paid": ': -0.01, "true": -0.02, "}": -0.01}
+        >>> report = field_confidences([TokenLogprob(*part) for part in parts.items()])
+        >>> report["/total"].value, round(report["/total"].confidence, 2)
         (97, 0.3)
         >>> [field.path for field in report.below(0.8)]
         ['/total']
@@ -268,8 +288,9 @@ class FieldReport:
         """Return the confidences in the shape of the answer: each value's place holds its confidence, or None.
 
         Example:
-            >>> report.as_values()
-            {'total': 0.3, 'paid': 0.99}
+            >>> from langchain_logprobs import TokenLogprob, field_confidences
+            >>> field_confidences([TokenLogprob('{"paid": ', 0.0), TokenLogprob("true}", 0.0)]).as_values()
+            {'paid': 1.0}
         """
         if not self.fields:
             return None

@@ -103,6 +103,8 @@ class SchemaNode:
         schemas = [schema for branch in branches for schema in branch]
         self._tuple_length = max((len(_tuple(schema)) for schema in schemas), default=0)
         self._names = {name for schema in schemas for name in _properties(schema)}
+        self.labels: tuple[Scalar, ...]
+        self.open_kinds: frozenset[Kind]
         self.labels, self.open_kinds = _allowed(branches)
 
     @classmethod
@@ -124,7 +126,7 @@ class SchemaNode:
 
     def names(self, key: str) -> bool:
         """Tell whether the schema itself names this member, and does not only allow keys of any name."""
-        return any(key in _properties(schema) for branch in self._branches for schema in branch)
+        return key in self._names
 
     def allowed(self, kind: str) -> tuple[Scalar, ...] | None:
         """Return the values allowed here if they are a closed list for a value of this JSON type, else None."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from langchain_logprobs.formats.tokens import Alternative, TokenLogprob, Tokens, usable_logprob
+from langchain_logprobs.confidence.alignment.token_bytes import Spelling, lost
+from langchain_logprobs.formats.tokens import TokenLogprob, Tokens
 
 
 class TokenReader:
@@ -18,37 +19,41 @@ class TokenReader:
         logprobs: The usable logprob of each token (nats); None where it is censored.
     """
 
-    __slots__ = ("_tokens", "logprobs")
+    __slots__ = ("_spelling", "_tokens", "logprobs")
 
-    def __init__(self, tokens: Sequence[TokenLogprob]) -> None:
-        """Read the tokens' logprobs."""
+    def __init__(self, tokens: Sequence[TokenLogprob], spelling: Spelling) -> None:
+        """Read the tokens' logprobs; `spelling` is how their alignment found them to be spelled."""
+        self._spelling = spelling
         self._tokens = Tokens.of(tokens)
-        self.logprobs = [None if logprob != logprob else logprob for logprob in self._tokens.logprobs]
+        self.logprobs: list[float | None] = [
+            None if logprob != logprob else logprob for logprob in self._tokens.logprobs
+        ]
 
     def __len__(self) -> int:
         """Return how many tokens there are."""
         return len(self.logprobs)
 
-    def alternatives(self, index: int) -> Sequence[Alternative]:
-        """Return what the provider sent of the other tokens at a position, the emitted one often among them."""
-        return self._tokens.alternatives_at(index)
+    def has_alternatives(self, index: int) -> bool:
+        """Return whether the provider sent what else could have stood at a position."""
+        return len(self._tokens.alternatives_at(index)) > 0
 
-    def others(self, index: int) -> Iterator[tuple[Alternative, float]]:
-        """Yield the alternatives that were not taken at a position, each with its probability.
+    def others(self, index: int) -> Iterator[tuple[bytes, float]]:
+        """Yield the alternatives that were not taken at a position: what each spells, and its probability.
 
-        Those without a usable logprob are left out. The emitted token itself is left out once: the same text a second
-        time is another token.
+        One whose bytes are lost, or that spells nothing, has no bytes. Those without a usable logprob are left out. The
+        emitted token itself is left out once: the same text a second time is another token.
         """
         alternatives = self._tokens.alternatives_at(index)
-        text = self._tokens.texts[index]
+        emitted_text = self._tokens.texts[index]
         emitted = False
-        for alternative in alternatives:
-            if not emitted and alternative.token == text:
+        for position, text, logprob in zip(
+            range(alternatives.start, alternatives.stop), alternatives.texts, alternatives.logprobs, strict=True
+        ):
+            if not emitted and text == emitted_text:
                 emitted = True
-                continue
-            logprob = usable_logprob(alternative.logprob)
-            if logprob is not None:
-                yield alternative, math.exp(logprob)
+            elif logprob == logprob:  # not NaN
+                raw = alternatives.columns.bytes_at(position)
+                yield b"" if lost(text, raw) else self._spelling(text, raw), math.exp(logprob)
 
     def probability(self, index: int) -> float | None:
         """Return the probability of the emitted token; None where it is censored."""

@@ -43,6 +43,13 @@ class ToolCallReport:
         token_start: Index of the call's first token, that of its markup (`<tool_call>{"name": ...`) included; None
             where the tokens do not show the call.
         token_count: How many tokens the call has, its markup included.
+
+    Example:
+        >>> from langchain_logprobs import TokenLogprob, tool_call_confidences
+        >>> tokens = [TokenLogprob('{"to":', 0.0), TokenLogprob(' "Ann"', -0.7), TokenLogprob("}", 0.0)]
+        >>> [call] = tool_call_confidences(tokens, [{"name": "pay", "args": {"to": "Ann"}}])
+        >>> call.path, call.text, [field.path for field in call.fields.below(0.8)]
+        ('/tool_calls/0/pay', '{"to": "Ann"}', ['/to'])
     """
 
     index: int
@@ -80,7 +87,7 @@ def tool_call_confidences(
         One report for each tool call, in order. Never raises.
 
     Example:
-        >>> from langchain_logprobs import TokenLogprob
+        >>> from langchain_logprobs import TokenLogprob, tool_call_confidences
         >>> tokens = [TokenLogprob('{"amount":', 0.0), TokenLogprob(" 900", -2.4), TokenLogprob("}", 0.0)]
         >>> [call] = tool_call_confidences(tokens, [{"name": "pay", "args": {"amount": 900}, "id": "c1"}])
         >>> call.name, round(call.fields["/amount"].confidence, 2)
@@ -105,7 +112,7 @@ class _Work:
         self, tokens: Sequence[TokenLogprob], alignment: Alignment, begin: int, schemas: Mapping[str, object]
     ) -> None:
         self.alignment = alignment
-        self.reader = TokenReader(tokens)
+        self.reader = TokenReader(tokens, alignment.spelling)
         self.begin = begin
         self.limit = len(alignment.text)  # where the call behind the next one begins
         self.places = CallPlaces(alignment.text, begin)

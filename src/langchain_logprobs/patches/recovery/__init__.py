@@ -52,6 +52,11 @@ def recover_dropped_logprobs(*integrations: str) -> Callable[[], None]:
 
     Raises:
         ValueError: For a name that is not one of these.
+
+    Example:
+        >>> from langchain_logprobs import recover_dropped_logprobs
+        >>> undo = recover_dropped_logprobs("openai_responses")
+        >>> undo()
     """
     unknown = [name for name in integrations if name not in _PATCHES]
     if unknown:

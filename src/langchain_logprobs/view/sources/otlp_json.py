@@ -1,67 +1,94 @@
-"""Reading spans back from a file of OTLP JSON lines: one export request a line, as OTLP file exporters write it."""
+"""OTLP in JSON, as file exporters write it and as Jaeger (`/api/v3`) and Tempo answer it."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from langchain_logprobs.view.model import EventData, SpanData
+from langchain_logprobs.view.sources.documents import documents, not_readable
+from langchain_logprobs.view.sources.problems import SourceError
+
+TraceFileError = SourceError
+"""The name that `read_spans` raised before there were other sources."""
 
 _STATUS_ERROR = (2, "STATUS_CODE_ERROR")
-
-
-class TraceFileError(Exception):
-    """A file is not OTLP JSON lines; the message says where, why, and what to do."""
+_WRAPPERS = ("result", "trace")  # Jaeger's /api/v3 and Tempo's /api/v2
+_RESOURCES = ("resourceSpans", "resource_spans", "batches")  # the last one is Tempo's
+_SCOPES = ("scopeSpans", "scope_spans", "instrumentationLibrarySpans")
+_OTHER_SIGNALS = ("resourceLogs", "resourceMetrics", "resourceProfiles")
 
 
 def read_spans(path: str | Path) -> list[SpanData]:
-    """Read the spans of a file.
+    """Read the spans of a file of OTLP JSON.
 
     Args:
-        path: A file with one OTLP export request in JSON a line. Lines with logs or metrics are skipped.
+        path: A file with one OTLP export request in JSON a line, or one in any layout. Logs and metrics are skipped.
 
     Returns:
         The spans in the order of the file.
 
     Raises:
         OSError: The file cannot be read.
-        TraceFileError: A line is not what it should be; the message names the file, the line and the cure.
+        SourceError: A line is not what it should be; the message names the file, the line and the cure.
     """
     spans: list[SpanData] = []
-    # Tokens can hold lone surrogates, and a file can be cut in the middle of a character.
-    with Path(path).open(encoding="utf-8", errors="surrogateescape") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                spans.extend(_request(json.loads(line)))
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-                raise TraceFileError(
-                    f"{path}, line {number}: not an OTLP export request in JSON ({type(error).__name__}: {error}).\n"
-                    'Each line must be one whole object like {"resourceSpans": [...]}, as FileSpanExporter of the '
-                    "package opentelemetry-exporter-otlp-json-file writes it. If the program was stopped while it "
-                    "wrote, delete that line."
-                ) from error
+    for document, line in documents(Path(path).read_bytes(), str(path)):
+        try:
+            if not isinstance(document, Mapping):
+                raise TypeError(f"{type(document).__name__} instead of an object")
+            spans.extend(spans_of(document))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise not_readable(str(path), line, error) from error
     return spans
 
 
-def _request(request: Mapping[str, Any]) -> Iterator[SpanData]:
-    for resource in request.get("resourceSpans") or ():
-        for scope in resource.get("scopeSpans") or ():
+def is_otlp(document: Any) -> bool:
+    """Whether a document is an OTLP export request, of traces or of something else, perhaps wrapped."""
+    return isinstance(document, Mapping) and any(key in _unwrapped(document) for key in (*_RESOURCES, *_OTHER_SIGNALS))
+
+
+def spans_of(document: Mapping[str, Any]) -> Iterator[SpanData]:
+    """Yield the spans of an export request.
+
+    Raises:
+        ValueError, TypeError, KeyError, AttributeError: It is not one.
+    """
+    request = _unwrapped(document)
+    for resource in _first(request, _RESOURCES):
+        for scope in _first(resource, _SCOPES):
             for span in scope.get("spans") or ():
                 yield _span(span)
+
+
+def hex_id(value: str, digits: int) -> str:
+    """Return an id as lower-case hex of full length: some backends leave out the zeros in front."""
+    lower = value.lower()
+    return lower.zfill(digits) if lower and all(char in "0123456789abcdef" for char in lower) else lower
+
+
+def _unwrapped(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    for key in _WRAPPERS:
+        inner = document.get(key)
+        if isinstance(inner, Mapping):
+            return inner
+    return document
+
+
+def _first(holder: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    return next((holder[key] for key in keys if holder.get(key)), ())
 
 
 def _span(span: Mapping[str, Any]) -> SpanData:
     status = span.get("status") or {}
     return SpanData(
-        trace_id=_id(span["traceId"]),
-        span_id=_id(span["spanId"]),
-        parent_id=_id(span.get("parentSpanId") or "") or None,
+        trace_id=_id(span["traceId"], 32),
+        span_id=_id(span["spanId"], 16),
+        parent_id=_id(span.get("parentSpanId") or "", 16) or None,
         name=str(span.get("name", "")),
         start_ns=int(span.get("startTimeUnixNano") or 0),
         end_ns=int(span.get("endTimeUnixNano") or 0),
@@ -76,14 +103,14 @@ def _span(span: Mapping[str, Any]) -> SpanData:
     )
 
 
-def _id(value: str) -> str:
+def _id(value: str, digits: int) -> str:
     """Return an id as lower-case hex. OTLP's JSON says hex; protobuf's own JSON mapping would write base64."""
     if len(value) in (12, 24):
-        try:
-            return base64.b64decode(value, validate=True).hex()
-        except binascii.Error:
-            pass
-    return value.lower()
+        with suppress(binascii.Error):
+            value = base64.b64decode(value, validate=True).hex()
+    if not value.strip("0"):  # an id of zeros is none
+        return ""
+    return hex_id(value, digits)
 
 
 def _attributes(pairs: Any) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The heat map as a web page: one self-contained file, or served on this machine."""
