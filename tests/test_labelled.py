@@ -222,4 +222,6 @@ def test_confidence_of_takes_each_answer(module):
         message = AIMessage(answer["text"], response_metadata={"logprobs": answer["container"]})
         report = confidence_of(message, schema=answer["schema"])
         assert report.status == "recorded"
-        assert {path for path, _ in report.leaves()} >= {f"/{name}" for name, right in answer["right"].items() if right}
+        assert {leaf.path for leaf in report.leaves()} >= {
+            f"/{name}" for name, right in answer["right"].items() if right
+        }

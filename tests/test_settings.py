@@ -333,12 +333,12 @@ def test_overrides_win_and_are_refused_where_they_are_wrong(caplog: pytest.LogCa
 @pytest.mark.parametrize(
     ("environ", "overrides", "medium", "high", "lines"),
     [
-        ({"MEDIUM": "0.9"}, {}, 0.65, 0.85, 1),
-        ({"HIGH": "0.4"}, {}, 0.65, 0.85, 1),
-        ({"MEDIUM": "0.6", "HIGH": "0.55"}, {}, 0.65, 0.85, 2),
+        ({"MEDIUM": "0.9"}, {}, 0.65, 0.86, 1),
+        ({"HIGH": "0.4"}, {}, 0.65, 0.86, 1),
+        ({"MEDIUM": "0.6", "HIGH": "0.55"}, {}, 0.65, 0.86, 2),
         ({"MEDIUM": "0.9", "HIGH": "0.95"}, {}, 0.9, 0.95, 0),
         ({"MEDIUM": "0.9"}, {"high_confidence": 0.95}, 0.9, 0.95, 0),
-        ({"HIGH": "0.6"}, {"medium_confidence": 0.7}, 0.7, 0.85, 1),
+        ({"HIGH": "0.6"}, {"medium_confidence": 0.7}, 0.7, 0.86, 1),
         ({"HIGH": "0.4"}, {"high_confidence": 0.9}, 0.65, 0.9, 0),
     ],
 )

@@ -2,8 +2,8 @@
 
     python benchmarks/labelled/evaluate.py [PATH ...] [--json FILE] [--markdown] [--check]
 
-Each PATH is a file of labelled answers (see answers.py), by default the first of the two that make.py made; several are
-taken together. With `--check` it exits with 1 where fewer than 95 % of the `high` answers are right, fewer than 80 % of
+Each PATH is a file of labelled answers (see answers.py), by default the two that make.py made; several are taken
+together. With `--check` it exits with 1 where fewer than 95 % of the `high` answers are right, fewer than 80 % of
 the wrong ones are `low`, or a field's confidence ranks its values worse than joint x end does, by more than chance. It
 exits with 2 for a file that it cannot read.
 """
@@ -31,8 +31,8 @@ from langchain_logprobs.confidence import verdict
 
 DEFAULTS = Settings()
 LEVELS = ("high", "medium", "low")
-HIGHS = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
-LOWS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
+HIGHS = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.86, 0.9, 0.95)
+LOWS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 
 RIGHT_OF_HIGH = 0.95
 LOW_OF_WRONG = 0.8
@@ -83,7 +83,8 @@ def report_rows(answer: answers.Answer) -> Row:
     report = confidence_of(message, schema=answer.get("schema"), settings=DEFAULTS)
     score, entropy = report.score or 0.0, report.measures.entropy_mean or 0.0
     joints, rows = [], []
-    for path, field in report.leaves():
+    for leaf in report.leaves():
+        path, field = leaf.path, leaf.field
         if field.joint_logprob is None or field.mean_logprob is None:
             continue
         joint = math.exp(field.joint_logprob)
@@ -302,7 +303,9 @@ def threshold_table(results: Figures) -> list[list[str]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("paths", nargs="*", type=Path, default=[answers.OWN], metavar="PATH", help="labelled answers")
+    parser.add_argument(
+        "paths", nargs="*", type=Path, default=[answers.OWN, answers.ONE_WORD], metavar="PATH", help="labelled answers"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     parser.add_argument("--check", action="store_true", help="exit with 1 where a bound is missed")

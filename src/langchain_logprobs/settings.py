@@ -163,7 +163,7 @@ class Settings:
     """Record the alternatives of the most contested tokens as far as `detail_bytes` reaches, of all tokens, or none."""
     low_probability: Annotated[float, Field(ge=1e-9, le=1.0)] = LOW_PROBABILITY
     """A token under this probability is low. Not calibrated for any model."""
-    high_confidence: Annotated[float, Field(ge=0.0, le=1.0)] = 0.85
+    high_confidence: Annotated[float, Field(ge=0.0, le=1.0)] = 0.86
     """The score from which a level is `high`: of prose exp(mean logprob), of a structured answer or a tool call the
     confidence of its least certain value. What this finds on labelled answers is in docs/confidence.md."""
     medium_confidence: Annotated[float, Field(ge=0.0, le=1.0)] = 0.65

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from typing import Any
 from uuid import uuid4
 
@@ -18,15 +19,14 @@ from langchain_logprobs.capture.lifecycle import refuses_logprobs
 from tests.support import ENTRIES, Traced, entry
 
 SECOND = 1_000_000_000
+START = time.time_ns() + 1_000_000 * SECOND  # not in the past: the reaper's thread closes what is too old
 
 
-class Clock:
-    """Nanoseconds that go on by a second whenever somebody looks."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        ticks = itertools.count(100 * SECOND, SECOND)
-        for module in ("handler", "capture.lifecycle"):
-            monkeypatch.setattr(f"langchain_logprobs.{module}.time_ns", ticks.__next__)
+def tick(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Whenever the clock is looked at it goes on by so many nanoseconds, from START."""
+    ticks = itertools.count(START, step)
+    for module in ("handler", "capture.lifecycle"):
+        monkeypatch.setattr(f"langchain_logprobs.{module}.time_ns", ticks.__next__)
 
 
 def result(*entries: dict[str, Any]) -> LLMResult:
@@ -35,28 +35,26 @@ def result(*entries: dict[str, Any]) -> LLMResult:
 
 
 def test_the_times_are_those_of_the_callbacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    Clock(monkeypatch)
+    tick(monkeypatch, SECOND)
     traced, run_id = Traced(), uuid4()
-    traced.handler.on_chat_model_start({}, [[]], run_id=run_id)  # at 100 s
-    traced.handler.on_llm_new_token("", run_id=run_id)  # 101 s: the role
+    traced.handler.on_chat_model_start({}, [[]], run_id=run_id)  # at START
+    traced.handler.on_llm_new_token("", run_id=run_id)  # 1 s later: the role
     traced.handler.on_llm_new_token("", run_id=run_id)
-    for each in ENTRIES[:2]:  # 103 s, 104 s
+    for each in ENTRIES[:2]:  # after 3 s and 4 s
         traced.handler.on_llm_new_token(each["token"], run_id=run_id, logprobs={"content": [each]})
-    traced.handler.on_llm_end(result(*ENTRIES[:2]), run_id=run_id)  # 105 s
+    traced.handler.on_llm_end(result(*ENTRIES[:2]), run_id=run_id)  # after 5 s
     call: Any = traced.call
-    assert (call.start_time, call.end_time) == (100 * SECOND, 105 * SECOND)
+    assert (call.start_time, call.end_time) == (START, START + 5 * SECOND)
     assert call.attributes["gen_ai.response.time_to_first_chunk"] == 1.0
     assert call.attributes["logprobs.time_to_first_token"] == 3.0
     assert call.attributes["logprobs.chunk.offsets_us"] == (3_000_000, 4_000_000)
     chunks = [event for event in call.events if event.name == "logprobs.chunk"]
-    assert [event.timestamp for event in chunks] == [103 * SECOND, 104 * SECOND]
-    assert [event.timestamp for event in call.events if event.name != "logprobs.chunk"] == [105 * SECOND]
+    assert [event.timestamp for event in chunks] == [START + 3 * SECOND, START + 4 * SECOND]
+    assert [event.timestamp for event in call.events if event.name != "logprobs.chunk"] == [START + 5 * SECOND]
 
 
 def test_a_clock_that_is_set_back_makes_no_negative_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    back = itertools.count(100 * SECOND, -SECOND)
-    for module in ("handler", "capture.lifecycle"):
-        monkeypatch.setattr(f"langchain_logprobs.{module}.time_ns", back.__next__)
+    tick(monkeypatch, -SECOND)
     traced, run_id = Traced(), uuid4()
     traced.handler.on_chat_model_start({}, [[]], run_id=run_id)
     traced.handler.on_llm_new_token("As", run_id=run_id, logprobs={"content": ENTRIES[:1]})

@@ -156,16 +156,176 @@ def test_view_prints_one_trace(trace_file: Path, capsys: pytest.CaptureFixture[s
     assert "Lima" not in printed
 
 
-def test_view_options(trace_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setenv("FORCE_COLOR", "1")
+@pytest.fixture
+def coloured_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLORFGBG", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
-    assert cli.main(["view", str(trace_file), "--light", "--tokens", "1"]) == 0
-    coloured = capsys.readouterr().out
-    assert "\x1b[" in coloured
-    assert "1 more tokens" in coloured
-    assert cli.main(["view", str(trace_file), "--no-color"]) == 0
-    assert "[38;" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("coloured_terminal")
+def test_colours(trace_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def drawn(*options: str) -> str:
+        assert cli.main(["view", str(trace_file), *options]) == 0
+        return capsys.readouterr().out
+
+    assert "\x1b[" not in drawn()
+    assert "\x1b[" in drawn("--color", "always")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    assert "48;5;" in drawn("--color", "always")
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "48;5;" in drawn()
+    assert "48;5;" not in drawn("--color", "never")
+    assert len({drawn("--light"), drawn("--dark"), drawn()}) == 3
+
+
+LEVELS = {
+    "a1": {
+        "logprobs.confidence.level": "low",
+        "logprobs.confidence.score": 0.3,
+        "logprobs.low_confidence.detected": True,
+    },
+    "b2": {"logprobs.confidence.level": "high", "logprobs.confidence.score": 0.9},
+    "c3": {"logprobs.confidence.level": "medium", "logprobs.confidence.score": 0.6},
+}
+
+
+@pytest.fixture
+def levels(tmp_path: Path) -> Path:
+    path = tmp_path / "levels.jsonl"
+    spans = []
+    for number, (name, attributes) in enumerate(LEVELS.items()):
+        times = {"startTimeUnixNano": str(number), "endTimeUnixNano": "9"}
+        found = [attribute(key, value) for key, value in attributes.items()]
+        call = [attribute("logprobs.status", "recorded"), attribute("logprobs.values", [-0.1]), *found]
+        spans.append(span(name * 16, name * 8, parentSpanId="0d" * 8, attributes=call, **times))
+        spans.append(span(name * 16, "0d" * 8, **times | {"name": "step"}))
+    path.write_text(json.dumps(request(*spans)), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "options, traces, code",
+    [
+        ([], "a1 b2 c3", 0),
+        (["--low"], "a1", 0),
+        (["--level", "medium"], "c3", 0),
+        (["--below", "0.65"], "a1 c3", 3),
+        (["--below", ".1"], "", 0),
+        (["--below", "0.65", "--last"], "c3", 3),
+        (["--low", "--below", "0.2"], "", 0),
+        (["--last"], "c3", 0),
+        (["--trace", "b2", "--below", "0.95"], "b2", 3),
+    ],
+)
+def test_which_traces_are_shown(
+    levels: Path, options: list[str], traces: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["view", str(levels), *options]) == code
+    said = capsys.readouterr()
+    assert [line.rpartition("trace ")[2][:2] for line in said.out.splitlines() if "trace " in line] == traces.split()
+    assert said.out.count("step") == len(traces.split())
+    assert ("none of 3 traces" in said.err) == (not traces)
+    assert cli.main(["view", str(levels), *options, "--calls"]) == code
+    assert "step" not in capsys.readouterr().out
+
+
+def test_the_exit_code_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["view", "--help"])
+    assert "the exit code is 3 where there is one" in " ".join(capsys.readouterr().out.split())
+
+
+class Terminal(io.StringIO):
+    """Standard output that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def shown_on(terminal: Terminal, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert cli.main(["view", *arguments]) == 0
+    return terminal.getvalue()
+
+
+@pytest.mark.usefixtures("coloured_terminal")
+def test_a_picture_taller_than_the_screen_goes_through_the_pager(
+    trace_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paged = tmp_path / "paged"
+    script = tmp_path / "pager.py"
+    script.write_text(f"import os, sys; open({str(paged)!r}, 'w').write(os.environ['LESS'] + sys.stdin.read())")
+    monkeypatch.delenv("LESS", raising=False)
+    monkeypatch.setenv("PAGER", f"{sys.executable} {script}")
+    monkeypatch.setenv("LINES", "100")
+    assert "sleeps" in shown_on(Terminal(), monkeypatch, str(trace_file))
+    assert not paged.exists()
+    monkeypatch.setenv("LINES", "5")
+    assert shown_on(Terminal(), monkeypatch, str(trace_file)) == ""
+    assert paged.read_text().startswith("FRX")
+    assert "\x1b[" in paged.read_text()
+    for pager in ("no-such-program", ""):
+        monkeypatch.setenv("PAGER", pager)
+        assert "sleeps" in shown_on(Terminal(), monkeypatch, str(trace_file))
+
+
+@pytest.mark.usefixtures("coloured_terminal")
+def test_a_pager_that_is_closed_early_is_no_error(trace_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGER", "true")
+    monkeypatch.setenv("LINES", "2")
+    assert shown_on(Terminal(), monkeypatch, str(trace_file), "--width", "2000") == ""
+
+
+def written(*spans: dict[str, Any]) -> str:
+    return json.dumps(request(*spans)) + "\n"
+
+
+def test_a_file_is_followed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "t.jsonl"
+    child = span("aa" * 16, "02" * 8, parentSpanId="01" * 8, name="inner", attributes=CALL)
+    steps: list[tuple[str, list[str]]] = [
+        ("", []),  # the file is not there yet
+        (written(child), []),  # its root is still open
+        (written(span("aa" * 16, "01" * 8, name="outer")), ["outer", "inner"]),
+        ('{"resource', []),  # a line that is being written
+        (written(span("bb" * 16, name="next")).removeprefix('{"resource'), ["next"]),
+        (written(span("cc" * 16, "02" * 8, parentSpanId="01" * 8, name="orphan")), []),
+        *[("", [])] * 3,
+        ("", ["orphan"]),  # its root does not come
+        ("{broken\n", []),
+        *[("", [])] * 6,
+    ]
+    done: list[str] = []
+    names = ("outer", "inner", "next", "orphan")
+
+    def sleep(_: float) -> None:
+        if done:
+            drawn = capsys.readouterr()
+            assert [name for name in names if name in drawn.out] == steps[len(done) - 1][1], len(done)
+            assert ("line 5" in drawn.err) == (len(done) == 15), len(done)
+        if len(done) == len(steps):
+            raise KeyboardInterrupt
+        text = steps[len(done)][0]
+        done.append(text)
+        if text:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(text)
+
+    monkeypatch.setattr("langchain_logprobs.cli.follow.time.sleep", sleep)
+    assert cli.main(["view", str(path), "--watch"]) == 0
+    assert len(done) == len(steps)
+
+
+@pytest.mark.parametrize("source", ["-", "http://127.0.0.1:1/trace/1"])
+def test_only_files_are_followed(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["view", source, "--watch"]) == 1
+    assert "--watch follows a file" in capsys.readouterr().err
 
 
 def test_an_unknown_trace_is_answered_with_those_there_are(
@@ -201,7 +361,12 @@ def test_files_that_cannot_be_shown(tmp_path: Path, capsys: pytest.CaptureFixtur
         ([], "COMMAND"),
         (["view"], "SOURCE"),
         (["view", "f", "--width", "0"], "0 is not at least 1"),
-        (["view", "f", "--tokens", "many"], "'many' is not a whole number"),
+        (["view", "f", "--width", "many"], "'many' is not a whole number"),
+        (["view", "f", "--below", "1.5"], "'1.5' is not a probability from 0 to 1"),
+        (["view", "f", "--below", "nan"], "'nan' is not a probability from 0 to 1"),
+        (["view", "f", "--below", "low"], "'low' is not a probability from 0 to 1"),
+        (["view", "f", "--level", "bad"], "invalid choice: 'bad'"),
+        (["view", "f", "--light", "--dark"], "not allowed with"),
         (["draw"], "draw"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from langchain_logprobs.view.answer import read_answer
-from langchain_logprobs.view.model import SpanData, read_traces, span_data
+from langchain_logprobs.view.choose import Wanted, choose
+from langchain_logprobs.view.model import Node, SpanData, Trace, read_traces, span_data
 from langchain_logprobs.view.terminal.json_lines import json_lines
 
 
@@ -118,15 +120,93 @@ def test_tokens_probabilities_and_alternatives() -> None:
     assert answer.status == "recorded"
 
 
-def test_least_certain_lists_those_with_something_to_say_and_all_where_none_has() -> None:
+def test_least_certain_lists_by_probability_alone() -> None:
     values = {"logprobs.tokens": ["a", "b", "c"], "logprobs.values": [-1.0, -3.0, -2.0]}
-    assert [token.text for token in read_answer(values).least_certain(2, below=0.5)] == ["b", "c"]
     some = {
         "logprobs.alternatives.positions": [2],
         "logprobs.alternatives.tokens": ["x"],
         "logprobs.alternatives.values": [-0.2],
     }
-    assert [token.text for token in read_answer(values | some).least_certain(2, below=0.5)] == ["c"]
+    for attributes in (values, values | some):
+        assert [token.text for token in read_answer(attributes).least_certain(2, below=0.5)] == ["b", "c"]
+
+
+def test_tokens_in_a_stretch_are_unsure_whatever_their_probability() -> None:
+    values = {"logprobs.tokens": list("abcd"), "logprobs.values": [-0.1, -3.0, -0.1, -0.1]}
+    stretches = [{"logprobs.token.start": 1, "logprobs.token.count": 2}, {"logprobs.token.start": 3}]
+    outside = {"logprobs.token.outside_ranges": [1, 2]}
+    assert read_answer(values, stretches).unsure(0.2) == [False, True, True, False]
+    assert read_answer(values | outside, stretches).unsure(0.2) == [False, False, True, False]
+    endless = [{"logprobs.token.start": -5, "logprobs.token.count": 2**60}]
+    assert read_answer(values, endless).unsure(0.2) == [True] * 4
+
+
+def test_choices_in_their_order_with_what_they_say() -> None:
+    messages = [{"role": "assistant", "parts": [{"type": "text", "content": text}]} for text in ("A", "B", "C")]
+    events = [{"logprobs.choice.index": index, "logprobs.confidence.score": index / 10} for index in (2, 0, 1)]
+    found = read_answer({"gen_ai.output.messages": json.dumps(messages)}, (), events).choices
+    assert [(choice.confidence, choice.text) for choice in found] == [(0.0, "A"), (0.1, "B"), (0.2, "C")]
+    assert [choice.text for choice in read_answer({}, (), events).choices] == [None] * 3
+
+
+def node(attributes: dict[str, Any]) -> Node:
+    (trace,) = read_traces([span("call", **{f"logprobs.{key}": value for key, value in attributes.items()})])
+    return trace.roots[0]
+
+
+def test_the_number_behind_a_level() -> None:
+    fields = {"confidence.basis": "fields", "fields.min_path": "/b", "fields.min_confidence": 0.2}
+    values = {"fields.paths": ["/a", "/b"], "fields.confidences": [0.9, 0.2]}
+    call = {"status": "recorded", "confidence.score": 0.9, "confidence.level": "low"}
+    assert (node(call).score, node(call).least_field) == (0.9, None)
+    assert (node(call | fields).score, node(call | fields).least_field) == (0.2, "/b")
+    assert node(call | fields | values | {"fields.censored": [1]}).score is None
+    above = {"llm_call.count": 2, "confidence.score": 0.9, "worst.confidence": 0.2, "worst.span_id": "01"}
+    assert (node(above | fields).score, node(above | fields).least_field) == (0.2, "/b")
+    assert node(above).worst_span_id == "01"
+    assert node({**above, "llm_call.count": 1}).worst_span_id is None
+    assert node({"llm_call.count": 2, "confidence.score": 0.9}).score == 0.9
+
+
+def tree(*calls: dict[str, Any]) -> Trace:
+    spans = [span("root", **{"logprobs.llm_call.count": len(calls)}), span("step", "root")]
+    for index, attributes in enumerate(calls):
+        recorded = {"logprobs.status": "recorded"} | {f"logprobs.{key}": value for key, value in attributes.items()}
+        spans.append(span(f"call {index}", "step", start=index, **recorded))
+    return read_traces(spans)[0]
+
+
+LOW = {"confidence.level": "low", "confidence.score": 0.3, "low_confidence.detected": True}
+HIGH = {"confidence.level": "high", "confidence.score": 0.9, "low_confidence.detected": False}
+UNKNOWN = {"confidence.level": "low", "confidence.score": 0.9, "low_confidence.detected": True, "min.censored": True}
+
+
+@pytest.mark.parametrize(
+    "wanted, found",
+    [
+        (Wanted(), ["call 0", "call 1", "call 2", "call 3"]),
+        (Wanted(low=True), ["call 0", "call 2"]),
+        (Wanted(level="high"), ["call 1"]),
+        (Wanted(below=0.3), ["call 2"]),
+        (Wanted(below=0.31), ["call 0", "call 2"]),
+        (Wanted(below=1.0), ["call 0", "call 1", "call 2"]),
+        (Wanted(low=True, level="low", below=0.5), ["call 0", "call 2"]),
+        (Wanted(level="medium"), []),
+    ],
+)
+def test_which_calls_are_wanted(wanted: Wanted, found: list[str]) -> None:
+    trace = tree(LOW, HIGH, UNKNOWN, {})
+    chosen = choose([trace], wanted, calls=True)
+    assert [root.span.name for one in chosen for root in one.roots] == found
+    assert choose([trace], wanted) == ([trace] if found else [])
+
+
+def test_the_last_trace_and_traces_without_calls() -> None:
+    empty = read_traces([span("step")])[0]
+    traces = [tree(LOW), tree(HIGH), empty]
+    assert choose(traces, Wanted(), last=True) == [empty]
+    assert choose(traces, Wanted(low=True), last=True) == [traces[0]]
+    assert [len(one.roots) for one in choose(traces, Wanted(), calls=True)] == [1, 1]
 
 
 def test_alternatives_of_an_event_belong_to_its_weakest_token() -> None:

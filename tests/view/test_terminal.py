@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import re
 from typing import Any
 
 import pytest
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from rich.color import Color
 from rich.console import Console
 from rich.style import Style
@@ -18,6 +24,7 @@ from langchain_logprobs.view.model import EventData, SpanData
 from langchain_logprobs.view.terminal.pen import Pen, decimal, screen_theme
 from langchain_logprobs.view.terminal.shading import BANDS, CENSORED, band_of, token_text
 from langchain_logprobs.view.terminal.trace import TraceView, print_traces
+from tests.support import entry
 
 ANSWER = {
     "logprobs.status": "recorded",
@@ -88,7 +95,7 @@ def test_the_numbers_and_what_the_model_nearly_said() -> None:
 
 
 def test_in_colour_doubt_is_a_background_and_an_underline_and_certainty_is_neither() -> None:
-    text = draw(call(ANSWER), colours="truecolor")
+    text = draw(call(ANSWER), colours="truecolor", theme="dark")
     assert "  Lima \x1b" in text, "an edge stands between a certain and a doubtful token"
     assert re.search(r"Lima \x1b\[38;2;\d+;\d+;\d+;48;2;74;66;57mlies\x1b\[0m ", text)
     assert re.search(r"\x1b\[4;38;2;0;0;0;48;2;236;112;20mthe\x1b\[0m", text)
@@ -123,7 +130,7 @@ def test_a_light_screen_has_its_own_colours() -> None:
     assert "48;2;153;52;4mAmazon" in light
     assert screen_theme({"COLORFGBG": "0;15"}) == "light"
     assert screen_theme({"COLORFGBG": "15;0"}) == "dark"
-    assert screen_theme({}) == "dark"
+    assert screen_theme({}) == screen_theme({"COLORFGBG": "default;default"}) == "any"
 
 
 def luminance(colour: str) -> float:
@@ -141,6 +148,26 @@ def test_every_step_can_be_read_and_stands_out_more_than_the_one_before(theme: s
     steps = [luminance(pair[0]) for pair in pairs[:-1]]
     # Lightness alone orders the steps, so that they can be told apart without seeing hue.
     assert steps == sorted(steps, reverse=theme == "light")
+
+
+def contrast(one: str, other: str) -> float:
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_on_a_screen_that_may_be_light_or_dark_the_steps_differ_in_kind() -> None:
+    pen = Pen("any")
+    kinds = [(style.bgcolor is not None, bool(style.bold), style.color is not None) for style in map(pen.style, BANDS)]
+    assert len(set(kinds)) == len(BANDS)
+    assert kinds == sorted(kinds), "coloured, bold, a block, a bold block"
+    for band in (*BANDS[1:], CENSORED):
+        assert band.any is not None
+        background, text = band.any
+        assert background is None or contrast(background, text) >= 4.5
+        stands_out = [contrast(background or text, screen) for screen in ("#ffffff", "#000000")]
+        assert min(stands_out) >= 3.7, "no step is near to either screen"
+        assert background is not None or min(stands_out) >= 4.4, "and text can be read on both"
+    assert "38;2;176;96;0mlies" in draw(call(ANSWER), colours="truecolor")
 
 
 def test_bands_have_fixed_edges() -> None:
@@ -181,13 +208,68 @@ def test_a_partial_answer_says_so() -> None:
     assert "‹the›" in text
 
 
-def test_several_choices_and_a_reasoning_text_are_told() -> None:
-    events = tuple(
-        EventData("logprobs.choice", 0, {"logprobs.confidence.score": score} if score else {}) for score in (0.9, None)
-    )
-    text = draw(call(ANSWER | {"logprobs.reasoning.mean": -0.25}, events=events))
-    assert "choices .90 · unknown" in text
+def test_all_choices_have_their_confidence_and_their_text() -> None:
+    found: list[dict[str, Any]] = [
+        {"logprobs.confidence.score": 0.9, "logprobs.min.token": " Amazon", "logprobs.min.probability": 0.1},
+        {"logprobs.confidence.score": 0.4, "logprobs.min.token": " no", "logprobs.min.probability": 0.25},
+        {},
+    ]
+    events = tuple(EventData("logprobs.choice", 0, {"logprobs.choice.index": i} | each) for i, each in enumerate(found))
+    messages = [{"role": "assistant", "parts": [{"type": "text", "content": said}]} for said in ("Lima", "no\x1b", "")]
+    text = draw(call(ANSWER | {"gen_ai.output.messages": json.dumps(messages)}, events=events))
+    assert re.search(r"\n +0 +\.90 +“Amazon” «\.10» +the answer above *\n", text)
+    assert re.search(r"\n +1 +‹\.40› +“no” ‹\.25› +no␛ *\n", text)
+    assert re.search(r"\n +2 +\?unknown\? *\n", text)
+
+
+def test_reasoning_stands_apart() -> None:
+    ranges = {"logprobs.reasoning.ranges": [0, 100], "logprobs.reasoning.mean": -0.25}
+    tokens = [f" r{index}" for index in range(100)] + ["Yes"]
+    attributes = {"logprobs.tokens": tokens, "logprobs.values": [-2.0] * 100 + [-0.01]}
+    text = " ".join(draw(call(attributes | ranges)).split())
+    assert "reasoning, in none of the numbers: «r0»" in text
+    assert "«r59» … 40 more tokens Yes" in text
     assert "reasoning mean -0.250 nats, not in these numbers" in text
+    assert "no token under .50" in text, "a token of the reasoning is not listed"
+    assert "«r99»" in draw(call(attributes | ranges), full=True)
+
+
+def test_tokens_outside_the_answer_are_not_shaded() -> None:
+    attributes = ANSWER | {"logprobs.token.outside_ranges": [3, 5]}
+    assert "Lima lies in the Amazon." in draw(call(attributes))
+
+
+def asked(*parts: tuple[str, str]) -> str:
+    return json.dumps([{"role": role, "parts": [{"type": "text", "content": text}]} for role, text in parts])
+
+
+def test_the_question_is_drawn_where_it_was_recorded() -> None:
+    messages = asked(("system", "Be brief."), ("user", "One?"), ("user", "Where \x1b[2Jis\nLima? " + "x " * 200))
+    text = draw(call(ANSWER | {"gen_ai.input.messages": messages}))
+    assert "… 2 earlier messages" in text
+    assert "user: Where ␛[2Jis⏎Lima? x x" in text
+    assert "x…" in text
+    assert "Be brief." not in text
+    full = draw(call(ANSWER | {"gen_ai.input.messages": messages}), full=True)
+    assert "system: Be brief." in full
+    assert "x…" not in full
+    assert full.count("x ") >= 199
+    assert "… 1 earlier message\n" in re.sub(
+        " +\n", "\n", draw(call(ANSWER | {"gen_ai.input.messages": asked(("user", "a"), ("user", "b"))}))
+    )
+
+
+def test_the_finish_reason_and_a_cached_answer() -> None:
+    text = draw(call(ANSWER | {"gen_ai.response.finish_reasons": ["length", "length"], "logprobs.cached": True}))
+    assert "finish reason length   answer from the cache" in text
+
+
+def test_what_was_said_is_drawn_without_logprobs_too() -> None:
+    said = asked(("assistant", "Peru."))
+    text = draw(call({"logprobs.status": "missing", "gen_ai.output.messages": said}))
+    assert "assistant: Peru." in text
+    line = {"logprobs.mean": -0.5, "logprobs.answer": "in [1935 .41, nearly 1936 .38]"}
+    assert "in [1935 .41, nearly 1936 .38]" in draw(call(line))
 
 
 def test_certain_answers_say_so() -> None:
@@ -289,28 +371,69 @@ def test_alternatives_that_were_not_near_are_not_named() -> None:
     assert "nothing else was near" in draw(call(attributes))
 
 
-def test_long_answers_are_cut_and_say_how_certain_the_rest_is() -> None:
-    count = 5000
-    values = [-0.01] * count
-    values[4000] = -4.0
-    attributes = {
-        "logprobs.tokens": [f" w{position}" for position in range(count)],
-        "logprobs.values": values,
-        "logprobs.token.count": count + 7,
-        "logprobs.tokens.recorded": count,
+def long_answer(count: int, unsure: dict[int, float]) -> dict[str, Any]:
+    values = [math.log(unsure.get(position, 0.95)) for position in range(count)]
+    tokens = [f" w{position}" for position in range(count)]
+    return {"logprobs.tokens": tokens, "logprobs.values": values, "logprobs.token.count": count}
+
+
+def test_long_answers_show_their_unsure_passages_and_where_they_are() -> None:
+    attributes = long_answer(5000, {700: 0.4, 4000: 0.1, 4010: 0.05}) | {
+        "logprobs.token.count": 5007,
+        "logprobs.tokens.recorded": 5000,
     }
-    text = " ".join(draw(call(attributes)).split())
-    assert "w399 … 4,600 more tokens, the least certain at .02" in text
-    assert "7 tokens were not recorded: the span's size was limited" in text
-    assert "w400 " not in text.partition("least certain w")[0]
-    assert "«w4000»" in text, "the list covers the tokens that are not drawn"
-    assert "w4999" in draw(call(attributes), max_tokens=0)
+    stretch = EventData("logprobs.low_confidence", 0, {"logprobs.token.start": 2000, "logprobs.token.count": 3})
+    drawn = draw(call(attributes, events=(stretch,)))
+    text = " ".join(drawn.split())
+    assert "w0 w1 w2 w3 w4 w5 w6 w7 w8 w9 w10 w11 … 1,976 tokens, none under .40 … w1988 w1989" in text
+    assert "w2014 … 1,973 sure tokens … w3988" in text
+    assert "«w4000» w4001" in text
+    assert "w4022 … 977 sure tokens … … 7 more tokens were not recorded: the span's size was limited" in text
+    assert re.search(r"«\.05» +4,010 ", drawn)
+    strip = lines(drawn)[2].strip()
+    assert len(strip) == 100 - 2 or len(strip) == 100
+    place = 4000 * len(strip) // 5000
+    assert strip[place] == "█"
+    assert strip[700 * len(strip) // 5000] == "▆"
+    assert set(strip) == {"▁", "▆", "█"}
+    full = draw(call(attributes), full=True)
+    assert "w2500" in full
+    assert "sure tokens" not in full
+
+
+def test_a_long_answer_without_low_tokens_shows_the_weakest_it_has_and_a_sure_one_its_start() -> None:
+    text = " ".join(draw(call(long_answer(400, {200: 0.4}))).split())
+    assert "w11 … 176 sure tokens … w188" in text
+    assert "‹w200›" in text
+    sure = " ".join(draw(call(long_answer(400, {}))).split())
+    assert "w11 … 388 sure tokens …" in sure
+    assert "no token under .50" in sure
+
+
+def test_all_the_low_tokens_of_a_long_answer_are_listed_up_to_twenty() -> None:
+    listed = draw(call(long_answer(900, dict.fromkeys(range(0, 900, 100), 0.1))))
+    assert listed.count("«.10»") == 9
+    many = draw(call(long_answer(900, dict.fromkeys(range(0, 900, 10), 0.1))))
+    assert many.count("«.10»") == 20
+
+
+def test_no_sure_passage_of_a_few_tokens_is_folded() -> None:
+    text = draw(call(long_answer(400, dict.fromkeys(range(0, 400, 45), 0.1))))
+    assert "sure tokens" not in text
+    assert "w399" in text
 
 
 @pytest.mark.parametrize("width", [1, 5, 20, 40, 63, 64, 200])
-@pytest.mark.parametrize("attributes", [ANSWER, {"logprobs.status": "missing"}])
-def test_any_width_can_be_drawn_and_is_kept(width: int, attributes: dict[str, Any]) -> None:
-    drawn = draw(call(attributes), width=width)
+@pytest.mark.parametrize("kind", ["text", "missing", "json", "long", "choices"])
+def test_any_width_can_be_drawn_and_is_kept(width: int, kind: str) -> None:
+    question = {"gen_ai.input.messages": asked(("user", "Where is Lima?"))}
+    attributes: dict[str, dict[str, Any]] = {
+        "missing": {"logprobs.status": "missing"},
+        "json": STRUCTURED,
+        "long": long_answer(400, {1: 0.1}),
+    }
+    events = [EventData("logprobs.choice", 0, {"logprobs.confidence.score": 0.5})] * 2 if kind == "choices" else []
+    drawn = draw(call({**attributes.get(kind, ANSWER), **question}, events=tuple(events)), width=width)
     assert all(len(line) <= width for line in drawn.splitlines())
 
 
@@ -335,6 +458,63 @@ def test_errors_are_shown_on_their_span() -> None:
     text = draw(call({"error.type": "RateLimitError"}, error="try later"))
     assert "✗ RateLimitError: try later" in text
     assert "✗ failed" in draw(call({}, error=""))
+    assert "✗ ValueError('x')" in draw(call({"error.type": "ValueError"}, error="ValueError('x')"))
+
+
+def test_an_error_is_told_once() -> None:
+    failed = {"error.type": "RateLimitError"}
+    ended = {"logprobs.status": "partial", "logprobs.status.reason": "ended early by RateLimitError", **failed}
+    spans = [
+        SpanData("ef" * 16, "a", None, "chain", 0, 1, failed, error="try later"),
+        SpanData("ef" * 16, "b", "a", "step", 0, 1, failed, error="try later"),
+        SpanData("ef" * 16, "c", "b", "chat m", 0, 1, ended, error="try later"),
+        SpanData("ef" * 16, "d", "a", "other", 0, 1, {}, error="another"),
+    ]
+    text = draw(*spans)
+    assert text.count("try later") == 1
+    assert text.count("failed, see below") == 2
+    assert "✗ another" in text
+    assert "ended early" not in text
+    assert "no logprobs" not in text
+    partial = draw(SpanData("ef" * 16, "c", None, "chat m", 0, 1, ANSWER | ended, error="try later"))
+    assert "only a part of the logprobs was recorded\n" in re.sub(" +\n", "\n", partial)
+
+
+def test_a_level_says_what_it_is_taken_from() -> None:
+    fields = {
+        "logprobs.confidence.level": "low",
+        "logprobs.confidence.score": 0.9,
+        "logprobs.confidence.basis": "fields",
+        "logprobs.fields.min_confidence": 0.3,
+        "logprobs.fields.min_path": "/pop",
+    }
+    assert "low .30 of /pop  trace" in draw(call(STRUCTURED | fields))
+    unknown = {"logprobs.confidence.level": "low", "logprobs.min.censored": True, "logprobs.min.probability": 0.1}
+    text = draw(call(ANSWER | unknown))
+    assert "low .51 with an unknown token" in text
+    assert "weakest “Amazon” ≤.10" in text
+    assert "“Amazon” unknown" in draw(
+        call({k: v for k, v in (ANSWER | unknown).items() if k != "logprobs.min.probability"})
+    )
+
+
+def test_of_several_calls_the_worst_is_marked() -> None:
+    root = {
+        "logprobs.llm_call.count": 2,
+        "logprobs.confidence.level": "low",
+        "logprobs.confidence.score": 0.8,
+        "logprobs.worst.span_id": "c",
+        "logprobs.worst.confidence": 0.4,
+    }
+    drawn = lines(
+        draw(
+            SpanData("ef" * 16, "a", None, "agent", 0, 1, root),
+            SpanData("ef" * 16, "b", "a", "chat m", 0, 1, {"logprobs.status": "missing"}),
+            SpanData("ef" * 16, "c", "a", "chat m", 1, 1, {"logprobs.status": "missing"}),
+        )
+    )
+    assert drawn[0] == "agent  <1 ms  low .40  the worst of 2 model calls  trace efefefef"
+    assert [line.endswith("◂ the worst") for line in drawn if "chat m" in line] == [False, True]
 
 
 def test_a_tree_has_guides_levels_and_durations() -> None:
@@ -349,7 +529,7 @@ def test_a_tree_has_guides_levels_and_durations() -> None:
         at("end", "graph", 3),
     )
     assert lines(drawn) == [
-        "graph  3.00 s  low .40  over 2 model calls  trace efefefef",
+        "graph  3.00 s  low .40  the worst of 2 model calls  trace efefefef",
         "├── step  20 ms",
         "│   └── tool  <1 ms",
         "└── end  <1 ms",
@@ -417,6 +597,24 @@ def test_a_key_that_comes_again_is_told_and_its_first_value_keeps_its_shade() ->
     drawn = lines(draw(call(twice)))
     assert re.fullmatch(r'  {"a": ‹1›, +the same key comes again', drawn[2])
     assert re.fullmatch(r'  "a": 2} +\.95', drawn[3])
+
+
+def test_stretches_outside_the_values_are_listed_below_them() -> None:
+    doubt = [0.0, -2.0, 0.0, 0.0, -0.05, 0.0, 0.0, 0.0, 0.0, 0.0, -1.2, 0.0]
+    stretches = tuple(
+        EventData("logprobs.low_confidence", 0, {"logprobs.token.start": at, "logprobs.token.count": 1})
+        for at in (1, 10)
+    )
+    text = draw(call(STRUCTURED | {"logprobs.values": doubt}, events=stretches))
+    assert re.search(r"outside the values *[^\n]*\n +«\.14» +{\"«city»", text)
+    assert "outside" not in draw(call(STRUCTURED, events=stretches[1:]))
+
+
+def test_on_a_narrow_screen_keys_are_whole_and_notes_stand_below() -> None:
+    drawn = lines(draw(call(STRUCTURED), width=40))
+    assert [re.sub(r"  +", "  ", line) for line in drawn[2:5]] == [
+        *['  {"city": "Lima",  .95', '  "pop": ‹9›}  ‹.30›', "  “9” nearly 10 .28 · 8 .20"],
+    ]
 
 
 def test_fields_without_their_text_are_listed_by_path() -> None:
@@ -518,31 +716,33 @@ def test_the_legend_stands_once_below_all_traces_and_explains_the_signs_they_hav
     assert "probability" not in draw(call(ANSWER), legend=False)
 
 
-def test_the_handlers_own_spans_are_drawn() -> None:
-    from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
-    from langchain_core.messages import AIMessage
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-    entries = [
-        {"token": "Yes", "logprob": -0.01, "bytes": None, "top_logprobs": []},
-        {
-            "token": " and",
-            "logprob": -2.5,
-            "bytes": None,
-            "top_logprobs": [{"token": " but", "logprob": -0.3, "bytes": None}],
-        },
-    ]
-    message = AIMessage("Yes and", response_metadata={"logprobs": {"content": entries, "refusal": None}})
+def drawn_by_handler(text: str, entries: list[dict[str, Any]]) -> str:
+    """The picture of the spans that the handler makes of an answer with these entries."""
+    message = AIMessage(text, response_metadata={"logprobs": {"content": entries, "refusal": None}})
     exporter = InMemorySpanExporter()
-    provider = TracerProvider()
+    provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     handler = LogprobsCallbackHandler(tracer_provider=provider)
     GenericFakeChatModel(messages=iter([message])).invoke("?", config={"callbacks": [handler]})
     console = Console(file=io.StringIO(), width=100)
     print_traces(exporter.get_finished_spans(), console)
     assert isinstance(console.file, io.StringIO)
-    text = console.file.getvalue()
+    return console.file.getvalue()
+
+
+def test_the_handlers_own_spans_are_drawn() -> None:
+    text = drawn_by_handler("Yes and", [entry("Yes", -0.01), entry(" and", -2.5, (" but", -0.3))])
     assert "Yes «and↓»" in text
     assert re.search(r"«\.08» +Yes «and↓» +but \.74", text)
+
+
+def test_the_answer_and_not_its_draft_is_drawn_with_the_answers_confidence() -> None:
+    said = [
+        *[("A draft:\n```json\n", 0.99), ('{"total": ', 0.99), ("41", 0.99), ("}\n```\nThe answer:\n```json\n", 0.99)],
+        *[('{"total": ', 0.99), ("97", 0.3), (', "ok": ', 0.99), ("true", 0.99), ("}\n```", 0.99)],
+    ]
+    entries = [entry(token, math.log(probability)) for token, probability in said]
+    drawn = lines(drawn_by_handler("".join(token for token, _ in said), entries))
+    assert '  {"total": 41}' in drawn
+    assert any(re.match(r' *{"total": ‹97›, +‹\.30›', line) for line in drawn)
+    assert any(re.match(r' *"ok": true} +\.9\d', line) for line in drawn)

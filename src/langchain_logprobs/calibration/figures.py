@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import beta, norm
+from scipy.special import betaincinv, ndtri
 from sklearn.metrics import roc_auc_score
 
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ def area(scores: Floats, right: Bools) -> Area | None:
     if not rights or not wrongs:
         return None
     found = float(roc_auc_score(right, scores))
-    z = float(norm.ppf((1 + INTERVAL) / 2))
+    z = float(ndtri((1 + INTERVAL) / 2))
 
     def beyond(other: float, sign: float) -> float:
         between = (len(right) / 2 - 1) * ((1 - other) / (2 - other) + other / (1 + other))
@@ -105,7 +105,7 @@ def upper_bound(wrong: int, of: int, confidence: float) -> float:
         >>> round(upper_bound(0, 22, 0.9), 3)
         0.099
     """
-    return 1.0 if wrong >= of else float(beta.ppf(confidence, wrong + 1, of - wrong))
+    return 1.0 if wrong >= of else float(betaincinv(wrong + 1, of - wrong, confidence))
 
 
 def interval(right: int, of: int, confidence: float = 0.9) -> tuple[float, float]:

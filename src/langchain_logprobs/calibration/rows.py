@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import math
+import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -68,7 +69,7 @@ def read_records(path: str | Path) -> list[Placed]:
     try:
         raw = path.read_bytes()
         text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
-    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise RowsError(f"{path}: not text in UTF-8 ({error}). Save it as UTF-8") from error
     is_json = name.endswith((".json", ".jsonl")) or text.lstrip()[:1] in ("{", "[")
     records = _json_records(path, text) if is_json else _csv_records(path, text)
@@ -266,9 +267,7 @@ def _csv_records(path: Path, text: str) -> list[Placed]:
                 )
             records.append((place, dict(zip(names, cells, strict=True))))
     except csv.Error as error:
-        raise RowsError(
-            f"{path}, line {reader.line_num}: no CSV ({error}). Save it as comma separated values"
-        ) from error
+        raise RowsError(f"{path}, line {reader.line_num}: no CSV ({error}). Is a quote not closed?") from error
     return records
 
 
@@ -297,5 +296,5 @@ def _json_records(path: Path, text: str) -> list[Placed]:
 
 
 def _close(name: str, names: Sequence[str]) -> str:
-    found = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"; is it {found[0]!r}?" if found else ""

@@ -128,6 +128,7 @@ def trace_rows(spans: Sequence[SpanData], records: Sequence[Placed], *, ignore: 
         span = _span(by_id, label)
         path = path_of(text_of(label, "field_path", empty=True))
         attributes = span.attributes
+        right, score = right_of(label["right"]), _score_on(attributes, path)
         model = (
             optional_of(label, "model")
             or optional_of(attributes, names.RESPONSE_MODEL)
@@ -135,7 +136,6 @@ def trace_rows(spans: Sequence[SpanData], records: Sequence[Placed], *, ignore: 
         )
         if model is None:
             raise RowsError("its span names no model. Give a column `model`")
-        right, score = right_of(label["right"]), _score_on(attributes, path)
         if score is None:
             return [_Found(None, path, place, path in (attributes.get(names.FIELD_PATHS) or (path,)))]
         item = optional_of(label, "item") or _asked(span)

@@ -18,18 +18,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after the command's name; None for those of this process.
 
     Returns:
-        The exit code: 0, or 1 where a file could not be shown. Wrong arguments end the process with 2.
+        The exit code: 0, or 1 where a file could not be shown, or what the command says. Wrong arguments end the
+        process with 2.
     """
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except CannotShowError as reason:
         sys.stderr.write(f"langchain-logprobs: {reason}\n")
         return 1
     except BrokenPipeError:  # the reader, `head` or a pager, has seen enough
         sys.stderr.close()
         return 0
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

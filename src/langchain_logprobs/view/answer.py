@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from langchain_logprobs.confidence.alignment.token_bytes import escaped_bytes
 from langchain_logprobs.telemetry import names
+from langchain_logprobs.view.messages import read_messages
 
 _SPELLED_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")
 _SPELLED_ASCII = re.compile(r"\\x[0-7]")  # a whole character, which no provider spells so: an answer about bytes
@@ -85,6 +86,23 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several answers of a call.
+
+    Attributes:
+        confidence: exp(mean logprob) of its tokens; None where it has none.
+        min_token: Its weakest token; None where not recorded.
+        min_probability: The probability of that; None where not known.
+        text: What it says; None where messages were not recorded.
+    """
+
+    confidence: float | None
+    min_token: str | None = None
+    min_probability: float | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What one model call said.
 
@@ -93,7 +111,8 @@ class Answer:
         reason: Why it is not `recorded`; None where not known.
         tokens: The recorded tokens, in order.
         omitted: How many tokens at the end a budget left out.
-        choices: Where the call gave several answers, exp(mean logprob) of each; the tokens are those of the first.
+        choices: Where the call gave several answers, all of them; the tokens are those of the first.
+        stretches: Its low-confidence stretches: of each the index of its first token and the one behind its last.
         fields: The values of a structured answer, in order.
         field_count: How many values it has; more than `fields` where a setting left out the most certain ones.
         field_status: What became of the search for values; None where the answer was not looked at as JSON.
@@ -104,7 +123,8 @@ class Answer:
     reason: str | None
     tokens: tuple[Token, ...]
     omitted: int
-    choices: tuple[float | None, ...]
+    choices: tuple[Choice, ...]
+    stretches: tuple[tuple[int, int], ...]
     fields: tuple[Field, ...]
     field_count: int
     field_status: str | None
@@ -127,16 +147,21 @@ class Answer:
         return first if any(token.part == "reasoning" for token in self.tokens[:first]) else 0
 
     def least_certain(self, count: int, below: float) -> list[Token]:
-        """Return the tokens that count under a probability, the least certain first, censored ones before all others.
-
-        Where it is known what the model nearly said, then only of tokens for which it is known: by default that is
-        recorded for the least certain ones, and the others would follow with nothing to say.
-        """
+        """Return the tokens under a probability that count, the least certain first, before them the censored ones."""
         counted = (token for token in self.tokens if token.counted)
         doubtful = [token for token in counted if token.probability is None or token.probability < below]
-        telling = [token for token in doubtful if token.probability is None or token.alternatives]
-        doubtful = telling if any(token.alternatives for token in telling) else doubtful
         return sorted(doubtful, key=lambda token: -1.0 if token.probability is None else token.probability)[:count]
+
+    def unsure(self, below: float) -> list[bool]:
+        """Return of each token whether it is under a probability, unknown, or in a low-confidence stretch.
+
+        Of reasoning and what else does not count none is.
+        """
+        inside = {index for start, end in self.stretches for index in range(start, end)}
+        return [
+            token.counted and (token.probability is None or token.probability < below or token.index in inside)
+            for token in self.tokens
+        ]
 
 
 def read_answer(
@@ -154,7 +179,8 @@ def read_answer(
     Returns:
         The answer; without tokens where none were recorded.
     """
-    tokens = _tokens(attributes, list(stretches))
+    stretches = list(stretches)
+    tokens = _tokens(attributes, stretches)
     fields = tuple(_fields(attributes, tokens))
     count = (number(attributes, names.TOKEN_COUNT) or 0) + (number(attributes, names.CENSORED_COUNT) or 0)
     recorded = number(attributes, names.TOKENS_RECORDED)
@@ -163,7 +189,8 @@ def read_answer(
         reason=string(attributes, names.STATUS_REASON),
         tokens=tuple(_join_split_characters(tokens)),
         omitted=0 if recorded is None else max(0, int(count) - int(recorded)),
-        choices=tuple(number(choice, names.CONFIDENCE) for choice in choices),
+        choices=tuple(_choices(attributes, choices)),
+        stretches=tuple(_stretches(stretches, len(tokens))),
         fields=fields,
         field_count=int(number(attributes, names.FIELD_COUNT) or len(fields)),
         field_status=string(attributes, names.FIELD_STATUS),
@@ -188,6 +215,25 @@ def is_number(value: object) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+
+
+def _choices(attributes: Mapping[str, Any], choices: Iterable[Mapping[str, Any]]) -> Iterator[Choice]:
+    found = sorted(choices, key=lambda choice: number(choice, names.CHOICE_INDEX) or 0)
+    texts = [message.text for message in read_messages(attributes.get(names.OUTPUT_MESSAGES))] if found else []
+    for place, choice in enumerate(found):
+        yield Choice(
+            number(choice, names.CONFIDENCE),
+            string(choice, names.MIN_TOKEN),
+            number(choice, names.MIN_PROBABILITY),
+            texts[place] if place < len(texts) else None,
+        )
+
+
+def _stretches(stretches: Iterable[Mapping[str, Any]], count: int) -> Iterator[tuple[int, int]]:
+    for stretch in stretches:
+        start, length = number(stretch, names.TOKEN_START), number(stretch, names.TOKEN_COUNT)
+        if start is not None and length is not None:
+            yield max(0, int(start)), min(count, int(start + length))
 
 
 def _array(attributes: Mapping[str, Any], name: str) -> Sequence[Any]:

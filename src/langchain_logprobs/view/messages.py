@@ -33,6 +33,14 @@ class Message:
     parts: tuple[Part, ...]
     finish_reason: str | None = None
 
+    @property
+    def text(self) -> str:
+        """What it says, a tool call as `name(arguments)`."""
+        said = (
+            f"{part.name or part.kind}({part.text})" if part.kind == "tool_call" else part.text for part in self.parts
+        )
+        return "\n".join(said)
+
 
 def read_messages(attribute: object) -> list[Message]:
     """Read messages in the JSON form of the GenAI conventions; what is not in that form is left out."""

@@ -65,6 +65,31 @@ class Node:
         """Its duration."""
         return max(0, self.span.end_ns - self.span.start_ns) / 1e9
 
+    @property
+    def least_field(self) -> str | None:
+        """The path of the value that its level is taken from; None where that is the answer as a whole."""
+        attributes = self.span.attributes
+        of_fields = string(attributes, names.BASIS) == "fields"
+        return string(attributes, names.FIELD_MIN_PATH) if of_fields else None
+
+    @property
+    def score(self) -> float | None:
+        """The number behind its level: its confidence, or that of its least certain value. None where not known."""
+        attributes, path = self.span.attributes, self.least_field
+        if self.answer is None:
+            rolled_up = names.WORST_SPAN_ID in attributes
+            return number(attributes, names.WORST_CONFIDENCE) if rolled_up else self.confidence
+        if path is None:
+            return self.confidence
+        if any(field.path == path and field.censored for field in self.answer.fields):
+            return None
+        return number(attributes, names.FIELD_MIN_CONFIDENCE)
+
+    @property
+    def worst_span_id(self) -> str | None:
+        """The span of the model call below it that its level is taken from, where there are several."""
+        return string(self.span.attributes, names.WORST_SPAN_ID) if (self.calls or 0) > 1 else None
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:

@@ -82,6 +82,14 @@ def _documents(text: str) -> Iterator[list[Value]]:
         match = _BRACKET.search(text, document.end if readable else match.end())
 
 
+class _Found(NamedTuple):
+    """A value, with its path and the number of its document."""
+
+    path: str
+    number: int
+    value: Value
+
+
 class _Places:
     """Looks for the values of one answer, all in one pass over its documents."""
 
@@ -93,11 +101,13 @@ class _Places:
         # What is neither answer nor tool call (reasoning, fences and end marks that the server strips) is no JSON.
         said = "".join(each.text or "" if each.counted else " " * len(each.text or "") for each in answer.tokens)
         self.documents = list(_documents(said))
-        self.by_step: dict[str, list[tuple[str, int, Value]]] = defaultdict(list)
+        self.by_path: dict[str, list[_Found]] = defaultdict(list)
+        self.by_step: dict[str, list[_Found]] = defaultdict(list)
         for number, values in enumerate(self.documents):
             for value in values:
-                path = value.path
-                self.by_step[path.rpartition("/")[2]].append((path, number, value))
+                found = _Found(value.path, number, value)
+                self.by_path[found.path].append(found)
+                self.by_step[found.path.rpartition("/")[2]].append(found)
 
     def found(self) -> list[Place | None]:
         return [self._place(field) for field in self.answer.fields]
@@ -105,32 +115,32 @@ class _Places:
     def _place(self, field: Field) -> Place | None:
         path = field.path
         token = position_of(self.firsts, field.weakest.index) if field.weakest is not None else None
-        named = self.by_step[path.rpartition("/")[2]]
-        candidates = [each for each in named if each[0] == path]
+        candidates = list(self.by_path.get(path, ()))
         if path.startswith(_TOOL_CALLS):
             # The arguments are an object in the model's own markup: `/tool_calls/0/name/city` is `.../city` in there.
             inner = "/" + path.split("/", 4)[4] if path.count("/") >= 4 else ""
             if inner:
-                candidates += [each for each in named if each[0].endswith(inner)]
+                named = self.by_step.get(path.rpartition("/")[2], ())
+                candidates += [each for each in named if each.path.endswith(inner)]
             elif token is not None:  # a call without arguments
                 candidates = [each for group in self.by_step.values() for each in group]
         if token is None:
-            candidates = [each for each in candidates if not each[2].shadowed]
+            candidates = [each for each in candidates if not each.value.shadowed]
             begin, end = 0, len(self.text)
         else:
             # The weakest token can be the one behind a number: 4 can be sure, and that no 2 follows is not.
             begin, end = self.starts[token], self.starts[token + 1]
-            candidates = [each for each in candidates if each[2].start <= end and each[2].end >= begin]
+            candidates = [each for each in candidates if each.value.start <= end and each.value.end >= begin]
         if not candidates:
             return self._whole(token) if not path else None
 
-        def rank(each: tuple[str, int, Value]) -> tuple[bool, int, int, str]:
-            value = each[2]
+        def rank(each: _Found) -> tuple[bool, int, int, str]:
+            value = each.value
             beside = value.start >= end or value.end <= begin
-            return beside, value.end - value.start, each[1], each[0]
+            return beside, value.end - value.start, each.number, each.path
 
-        _, number, value = min(candidates, key=rank)
-        return self._at(value.start, value.end, self.documents[number])
+        best = min(candidates, key=rank)
+        return self._at(best.value.start, best.value.end, self.documents[best.number])
 
     def _whole(self, token: int | None) -> Place | None:
         """Return the document, else the answer's whole text: a label without quotes is no JSON."""

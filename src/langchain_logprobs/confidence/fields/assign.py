@@ -136,9 +136,9 @@ class Assignment:
         self.alignment = alignment
         self.values = values
         self.origin = origin
-        self.byte_origin = alignment.byte_offset(origin)
+        self.byte_origin: int = alignment.byte_offset(origin)
         self.label = label
-        self.source = Source(alignment.text if text is None else text, values)
+        self.source: Source = Source(alignment.text if text is None else text, values)
         self.nodes: list[SchemaNode | None] | None = [node] if node is not None else None
 
     def fields(self) -> tuple[Field, ...]:

@@ -23,7 +23,8 @@ from langchain_logprobs.view.terminal.shading import (
     band_of,
 )
 
-Theme = Literal["dark", "light"]
+Theme = Literal["dark", "light", "any"]
+"""What the screen's background is like; `any` where that is not known: its order of emphasis holds on both."""
 
 OFF_TOP1 = "↓"
 """Stands behind a token that was not the model's first choice."""
@@ -32,8 +33,10 @@ _LEVEL_BANDS = {"high": BANDS[0], "medium": BANDS[2], "low": BANDS[4]}
 
 
 def screen_theme(environ: Mapping[str, str] = os.environ) -> Theme:
-    """Return whether the screen is light, where the terminal says so (`COLORFGBG`); most are dark."""
+    """Return whether the screen is light or dark, where the terminal says so (`COLORFGBG`)."""
     background = environ.get("COLORFGBG", "").rpartition(";")[2]
+    if not background.isdigit():
+        return "any"
     return "light" if background in ("7", "15") else "dark"
 
 
@@ -46,7 +49,7 @@ class Pen:
         colours: How many the console has: `full` (256 or more), `sixteen`, or `none`.
     """
 
-    theme: Theme = "dark"
+    theme: Theme = "any"
     colours: Literal["full", "sixteen", "none"] = "full"
 
     @classmethod
@@ -59,15 +62,25 @@ class Pen:
 
     def style(self, band: Band) -> Style:
         """Return how text of a band looks: colours as far as there are some, the underline always."""
-        pair = None
-        if self.colours == "full":
-            pair = band.light if self.theme == "light" else band.dark
-        elif self.colours == "sixteen":
-            pair = band.sixteen
-        background, colour = pair or (None, None)
+        background, colour = self._pair(band) or (None, None)
+        emphasis = band.emphasis
+        if self.colours == "full" and self.theme == "any":
+            emphasis += band.emphasis_any
         # None, not False: a style that says nothing is then an empty one.
-        bold, underline = ("bold" in band.emphasis) or None, ("underline" in band.emphasis) or None
+        bold, underline = ("bold" in emphasis) or None, ("underline" in emphasis) or None
         return Style(color=colour, bgcolor=background, bold=bold, underline=underline)
+
+    def bar(self, band: Band) -> Style:
+        """Return how a bar of a band looks, in the colour in which its tokens stand out."""
+        background, colour = self._pair(band) or (None, None)
+        return Style(color=background or colour, dim=True if band is BANDS[0] else None)
+
+    def _pair(self, band: Band) -> tuple[str | None, str] | None:
+        if self.colours == "none":
+            return None
+        if self.colours == "sixteen":
+            return band.sixteen
+        return {"light": band.light, "dark": band.dark, "any": band.any}[self.theme]
 
     def marked(self, text: str, band: Band) -> str:
         """Return text between the marks of its band: where colour cannot tell, and always where it is unknown."""
@@ -86,7 +99,10 @@ class Pen:
         line.append(words, self.style(_LEVEL_BANDS.get(level or "", BANDS[0])))
 
     def token(self, line: Text, token: Token) -> None:
-        """Append a token as it stands in the answer's text."""
+        """Append a token as it stands in the answer's text; one that is no part of the answer is not shaded."""
+        if token.part == "outside":
+            line.append(printable(token.text or "", keep_lines=True), "dim")
+            return
         if token.text is None:
             self.shade(line, NOT_RECORDED, token.probability)
             line.append(" ")
