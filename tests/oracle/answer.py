@@ -1,5 +1,6 @@
 """What is said of a whole answer, a second time: its parts, measures, fields and the level that they make."""
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from tests.oracle import alignment
 from tests.oracle.documents import Document, Value, find, structured
 from tests.oracle.fields import Numbers, Read, Tokens, fields
 from tests.oracle.measures import measures, usable
-from tests.oracle.parts import Given, Parts, parts
+from tests.oracle.parts import SPECIAL, Given, Parts, parts
 from tests.oracle.schemas import Label, Place
 
 HIGH, MEDIUM = 0.8, 0.5
@@ -83,26 +84,55 @@ def leaves(given: Given, divided: Parts) -> list[Numbers]:
                 found.append({**one, "path": f"/tool_calls/{number}/{call['name']}{one['path']}"})
         return found
     place = Place.of(given.schema)
-    if divided.spans is None or not structured(given.text[divided.start :], place is not None):
+    if divided.spans is None:
+        return []
+    json_like = structured(given.text[divided.start :], place is not None)
+    if not json_like and len(divided.of("answer")) != 1:
         return []
     tokens = Tokens(given.tokens, divided.spans, given.text, reading(given, divided), is_whole(given, divided))
     document = find(given.text, divided.start, place)
     value, labels = bare_label(given, tokens, divided.start, place, document)
     if value is not None:
-        return fields(tokens, Document("complete", value.end, value), place, labels=labels)
-    return fields(tokens, document, place) if document and document.root else []
+        document = Document("complete", value.end, value)
+    if document is None or document.root is None:
+        return []
+    found = fields(tokens, document, place, labels=labels, bare=bool(value and value.kind == "string"))
+    return found if json_like or any(one["distribution"] for one in found if is_leaf(one)) else []
 
 
 def bare_label(
     given: Given, tokens: Tokens, start: int, place: Place | None, document: Document | None
-) -> tuple[Value | None, list[Label]]:
-    """The answer as a word of the schema's closed list without its quotes."""
+) -> tuple[Value | None, list[Label] | None]:
+    """The answer as a word of the schema's closed list without its quotes, or one word of its alternatives' list."""
     word = given.text[start:].strip()
-    scalar = document is None or [one.kind for one in document.values] in (["number"], ["boolean"], ["null"])
-    if place is None or "string" in place.kinds or not scalar or not word or word not in place.labels:
-        return None, []
+    kinds = [] if document is None else [one.kind for one in document.values]
+    if not word or (document is not None and kinds not in (["number"], ["boolean"], ["null"])):
+        return None, None
     begin = given.text.index(word, start)
-    return Value("string", begin, begin + len(word), closed=True), place.listed()
+    value = Value("string", begin, begin + len(word), closed=True)
+    if place is not None:
+        known = "string" not in place.kinds and word in place.labels
+        return (value, place.listed()) if known else (None, None)
+    held = tokens.at(tokens.offset(begin), tokens.offset(begin + len(word)))
+    if len(word.split()) > 1 or len(word) > 100 or len(held) != 1 or not any(map(str.isalnum, word)):
+        return None, None
+    words = [alignment.decode(tokens.read(other)).strip() for other in tokens.tokens[held[0]].alternatives
+             if usable(other.logprob) is not None and not alignment.lost(TokenLogprob(other.token, None, other.bytes))]  # fmt: skip
+    words = list(dict.fromkeys([word, *(one for one in words if len(one.split()) == 1 and one[0].isalnum())]))
+    if len(words) == 1 or kinds in (["boolean"], ["null"]):
+        return None, None
+    if kinds == ["number"]:
+        numbers = [json.loads(one) for one in words if equal_to_number(one)]
+        return document.root if document else None, list(dict.fromkeys(numbers))
+    return value, list(words)
+
+
+def equal_to_number(word: str) -> bool:
+    try:
+        value = json.loads(word)
+    except ValueError:
+        return False
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def is_whole(given: Given, divided: Parts) -> bool:
@@ -121,6 +151,10 @@ def reading(given: Given, divided: Parts) -> Read:
     placed = [(token, span) for token, span in zip(given.tokens, divided.spans, strict=True) if span]
     fitting = [way for way in ways if all(data[slice(*span)] in way(token) for token, span in placed)]
     told = [index for index, kind in enumerate(divided.kinds) if kind in ("answer", "outside")]
+    shown = [given.tokens[index] for index in told if not SPECIAL.fullmatch(given.tokens[index].token)]
+    for way in fitting:
+        if b"".join(map(way, shown)).strip(alignment.WHITE) == data.strip(alignment.WHITE):
+            return way
     for way in fitting:
         pieces = [way(given.tokens[index]) for index in told]
         if b"".join(pieces) == data or len(list(alignment.answers(pieces, data.strip(alignment.WHITE) or data))) == 1:

@@ -132,11 +132,15 @@ class Maker:
         text = self.one("red", "blue", "ab", "Zürich", "7")
         return text, {"enum": ["red", "rest", "blue", "a", "ab", "Zürich", "no"]}
 
+    def word(self) -> tuple[str, Any]:
+        self.form.append("word")
+        return self.one("B", "42", "true", "null", "Yes", "日本", "7.5", "."), None
+
     # The tokens.
 
     def cut(self, text: str) -> list[str]:
         """A text in pieces, mostly where a tokenizer would cut it."""
-        if MARK.fullmatch(text):
+        if MARK.fullmatch(text) or ("word" in self.form and len(text) < 6):
             return [text]
         pieces, piece = [], ""
         for char in text:
@@ -186,6 +190,11 @@ class Maker:
             return text, text.encode() if form in ("bytes", "cut bytes") else None
 
         tokens = []
+        if form in ("gpt2", "sentencepiece") and self.chance.random() < 0.3:
+            segments = [
+                f" {segments[0]}" if segments[0] and not MARK.fullmatch(segments[0]) else segments[0],
+                *segments[1:],
+            ]
         for segment in segments:
             for word in self.cut(segment):
                 if form == "vllm" and not word.isascii() and len(word) == 1:
@@ -203,7 +212,7 @@ class Maker:
 def make(seed: int) -> Case:
     """The answer of a seed."""
     maker = Maker(seed)
-    body, schema = maker.one(maker.document, maker.document, lambda: (maker.words(12), None), maker.label)()
+    body, schema = maker.one(maker.document, maker.document, lambda: (maker.words(12), None), maker.label, maker.word)()
     call = maker.chance.random() < 0.2
     if call and maker.chance.random() < 0.6:
         body, schema = "", None

@@ -70,7 +70,13 @@ class Tokens:
 
 
 def fields(
-    tokens: Tokens, document: Document, place: Place | None, *, shift: int = 0, labels: list[Label] | None = None
+    tokens: Tokens,
+    document: Document,
+    place: Place | None,
+    *,
+    shift: int = 0,
+    labels: list[Label] | None = None,
+    bare: bool = False,
 ) -> list[Numbers]:
     """What is said of each value, in the order of the text.
 
@@ -78,11 +84,11 @@ def fields(
         tokens: The tokens.
         document: The values; their offsets and `shift` together count in the tokens' text, in code points.
         place: Where the document stands in the schema.
-        labels: What a label without quotes could have been; None for JSON.
+        labels: What the one value could have been, where the schema does not say it.
+        bare: Whether it is a label without quotes.
     """
     assert document.root is not None
     said: dict[int, Numbers] = {}
-    bare = labels is not None
     for value in reversed(document.values):  # what a container holds before the container
         said[id(value)] = Field(tokens, value, shift, bare).numbers(said)
     for value in document.values:

@@ -270,7 +270,7 @@ class OpenRuns:
             for above in below:  # grows while it is walked: parents before their children
                 below.extend(above.children.values())
             for each in below:
-                del self._open[each.key]
+                self._open.pop(each.key, None)  # two threads can have opened one run, below two others
                 self._calls.pop(each.key, None)
                 self._remember(each.key, each.watch)
             if run.parent is not None:

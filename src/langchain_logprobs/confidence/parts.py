@@ -14,6 +14,7 @@ from operator import eq
 
 from langchain_logprobs.confidence.alignment.align import Alignment, AlignmentStatus, align
 from langchain_logprobs.confidence.alignment.token_bytes import bytes_of, is_special, readings, utf8
+from langchain_logprobs.confidence.fields.find_json import answer_start
 from langchain_logprobs.confidence.fields.tool_calls import ToolCallReport, tool_call_confidences
 from langchain_logprobs.confidence.inputs import Asked, Choice
 from langchain_logprobs.confidence.thinking import is_mark, thinking_end
@@ -61,7 +62,7 @@ def divide(tokens: Tokens, choice: Choice, asked: Asked) -> Parts:
     if not (choice.told or choice.tool_calls or choice.reasoning_text or asked.echoed):
         alignment = align(tokens, text, stops=asked.stops)
         if alignment.status is AlignmentStatus.EXACT and not any(map(eq, alignment.starts, alignment.ends)):
-            start = thinking_end(alignment.text)
+            start = answer_start(alignment.text)
             if not start and text is not None:
                 return Parts(alignment, range(len(tokens)))
     return _Division(tokens, choice, asked).parts()
@@ -80,7 +81,7 @@ class _Division:
     def parts(self) -> Parts:
         alignment = self._align()
         text = alignment.text
-        start = thinking_end(text)
+        start = answer_start(text)
         placed = self._placed(alignment)
         if not alignment.failed:
             self.reasoning.update(index for index in placed if alignment.ends[index] <= start)

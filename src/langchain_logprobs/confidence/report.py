@@ -305,9 +305,11 @@ def _stretches(choice: ChoiceReport, low_probability: float, limit: int) -> tupl
 def _fields(answer: ChoiceReport, asked: Asked) -> FieldReport | None:
     alignment, start = answer.parts.alignment, answer.parts.answer_start
     schema = asked.answer_schema()
-    if not is_structured(alignment.text[start:], schema is not None):
+    structured = is_structured(alignment.text[start:], schema is not None)
+    if not structured and len(answer.parts.answer) != 1:  # one token can be a label, with alternatives to tell it from
         return None
-    return field_confidences(answer.tokens, alignment, schema=schema, start=start)
+    report = field_confidences(answer.tokens, alignment, schema=schema, start=start)
+    return report if structured or any(field.distribution for field in report) else None
 
 
 def _reasoning(choice: Choice, answer: ChoiceReport, low_probability: float) -> Measures | None:

@@ -75,10 +75,11 @@ def evaluation_event(report: ConfidenceReport, passage: Passage, time: int) -> E
         names.EVALUATION_NAME: "token_confidence",
         names.EVALUATION_SCORE: 0.0 if verdict.score is None else verdict.score,
         names.EVALUATION_LABEL: verdict.level,
-        names.EVALUATION_EXPLANATION: ("unsure of " + "; ".join(passage.labels[:3]))
-        if passage.places
-        else "sure throughout",
     }
+    if passage.places:
+        recorded[names.EVALUATION_EXPLANATION] = "unsure of " + "; ".join(passage.labels[:3])
+    elif verdict.level == "high":
+        recorded[names.EVALUATION_EXPLANATION] = "sure throughout"
     return Event(names.EVALUATION_EVENT, time, recorded)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
+from langchain_logprobs.confidence.fields.report import Field
 from langchain_logprobs.confidence.printable import decimal
-from langchain_logprobs.confidence.report import ConfidenceReport, Leaf
+from langchain_logprobs.confidence.report import ConfidenceReport
 from langchain_logprobs.confidence.stretches import Stretch
 from langchain_logprobs.formats.tokens import Alternative, usable_logprob
 from langchain_logprobs.telemetry.attributes import weak_tokens
@@ -52,10 +52,11 @@ class Place(NamedTuple):
 
 
 class Passage(NamedTuple):
-    """A text with its unsure places, in order and apart from each other."""
+    """A text with its unsure places, in order and apart from each other, and whether it is sure as a whole."""
 
     text: str
     places: list[Place]
+    sure: bool = False
 
     @property
     def labels(self) -> list[str]:
@@ -65,8 +66,9 @@ class Passage(NamedTuple):
     def line(self, limit: int = MAX_ANSWER) -> str:
         """Return the text with its places spelled out: whole when short, else their surroundings."""
         if not self.places:
-            whole = len(self.text) + len(_SURE) <= limit
-            return (self.text if whole else f"{self.text[: limit - len(_SURE) - 2]} …") + _SURE
+            note = _SURE if self.sure else ""
+            whole = len(self.text) + len(note) <= limit
+            return (self.text if whole else f"{self.text[: limit - len(note) - 2]} …") + note
         full = "".join(self._spelled(0, len(self.text), self.places))
         if len(full) <= limit:
             return full
@@ -100,13 +102,14 @@ class Passage(NamedTuple):
 
 def passage_of(report: ConfidenceReport) -> Passage:
     """Return an answer's text with its unsure places: values of its JSON, else tokens and stretches of its prose."""
+    sure = report.level == "high"
     if report.tool_calls:
-        return _of_tool_calls(report)
+        return _of_tool_calls(report, sure)
     start = report.choices[0].parts.answer_start
-    leaves = list(report.leaves())
-    places = _of_fields(report, leaves) if leaves else _of_tokens(report)
-    text = report.text
-    return Passage(text[start:], [place._replace(start=place.start - start, end=place.end - start) for place in places])
+    leaves = [leaf.field for leaf in report.leaves()]
+    places = _apart(_of_fields(report, leaves, report.text)) if leaves else _of_tokens(report)
+    moved = [place._replace(start=place.start - start, end=place.end - start) for place in places]
+    return Passage(report.text[start:], moved, sure)
 
 
 def about(stretch: Stretch, token: str) -> str:
@@ -148,13 +151,20 @@ def _of_tokens(report: ConfidenceReport) -> list[Place]:
             place = _of_token(report, index, math.exp(logprob))
         if place is not None and all(place.end <= other.start or place.start >= other.end for other in places):
             places.append(place)
+    weakest = report.weakest
+    if not places and report.level != "high" and weakest is not None and weakest.choice == 0 and weakest.probability:
+        # No place stands out, and yet the whole is not sure: the weakest token shows how much that is.
+        place = _of_token(report, weakest.position, weakest.probability, any_probability=True)
+        places += [place] if place is not None else []
     return sorted(places)
 
 
-def _of_token(report: ConfidenceReport, index: int, probability: float) -> Place | None:
+def _of_token(
+    report: ConfidenceReport, index: int, probability: float, *, any_probability: bool = False
+) -> Place | None:
     token, alignment = report.tokens[index], report.choices[0].parts.alignment
     others = _others(token.alternatives, token.token)
-    if probability >= _UNSURE_TOKEN and not (others and probability - others[0][1] < _CLOSE):
+    if not any_probability and probability >= _UNSURE_TOKEN and not (others and probability - others[0][1] < _CLOSE):
         return None
     start, end = _trimmed(alignment.text, alignment.starts[index], alignment.ends[index])
     return (
@@ -169,28 +179,28 @@ def _of_stretch(stretch: Stretch, token: str) -> Place | None:
     return Place(stretch.start or 0, stretch.end or 0, label, rank)
 
 
-def _of_fields(report: ConfidenceReport, leaves: Sequence[Leaf]) -> list[Place]:
-    return _apart(_field_places(report, leaves))
-
-
-def _field_places(report: ConfidenceReport, leaves: Sequence[Leaf]) -> list[Place]:
+def _of_fields(report: ConfidenceReport, fields: Sequence[Field], text: str) -> list[Place]:
+    """The values that are not sure, as they stand in the text; where the answer is not, at least the least sure one."""
+    known = [field for field in fields if field.token_count]
+    unsure = [field for field in known if field.confidence is None or field.confidence < _UNSURE_FIELD]
+    if known and not unsure and report.level != "high":
+        unsure = [min(known, key=lambda field: field.confidence or 0.0)]
     places = []
-    for _, field in leaves:
-        if not field.token_count or (field.confidence is not None and field.confidence >= _UNSURE_FIELD):
-            continue
+    for field in unsure:
         others: list[tuple[str, float]] = []
-        if field.runner_up is not None:
-            others = [(json.dumps(field.runner_up.value, ensure_ascii=False), field.runner_up.probability)]
+        if (other := field.runner_up) is not None:
+            bare = field.kind == "string" and field.core_start == field.start  # a label without quotes
+            others = [(str(other.value) if bare and not other.only_kind else str(other), other.probability)]
         elif field.min_index is not None:
             token = report.tokens[field.min_index]
             others = _others(token.alternatives, token.token)
-        text = json.dumps(field.value, ensure_ascii=False)
         rank = -1.0 if field.confidence is None else field.confidence
-        places.append(Place(field.start, field.end, _label(text, field.confidence, others), rank))
+        label = _label(text[field.start : field.end], field.confidence, others)
+        places.append(Place(field.start, field.end, label, rank))
     return places
 
 
-def _of_tool_calls(report: ConfidenceReport) -> Passage:
+def _of_tool_calls(report: ConfidenceReport, sure: bool) -> Passage:
     texts: list[str] = []
     places: list[Place] = []
     length = 0
@@ -198,11 +208,11 @@ def _of_tool_calls(report: ConfidenceReport) -> Passage:
         shown = f"{call.name}({call.text or '…'})"
         if call.text is not None:
             offset = length + len(call.name) + 1
-            inner = _field_places(report, [Leaf("", field) for field in call.fields.leaves])
+            inner = _of_fields(report, call.fields.leaves, call.text)
             places += [place._replace(start=place.start + offset, end=place.end + offset) for place in inner]
         texts.append(shown)
         length += len(shown) + 1
-    return Passage("\n".join(texts), _apart(places))
+    return Passage("\n".join(texts), _apart(places), sure)
 
 
 def _apart(places: list[Place]) -> list[Place]:

@@ -21,10 +21,12 @@ from langchain_logprobs.confidence.alignment.result import Alignment, AlignmentS
 from langchain_logprobs.confidence.alignment.token_bytes import (
     REPLACEMENT,
     Spelling,
+    byte_level_bytes,
     bytes_of,
     lost,
     plain_bytes,
     readings,
+    sentencepiece_bytes,
     utf8,
 )
 from langchain_logprobs.confidence.thinking import reasoning_end
@@ -33,6 +35,8 @@ from langchain_logprobs.formats.tokens import TokenLogprob, texts_of
 __all__ = ["Alignment", "AlignmentStatus", "align", "align_own_text"]
 
 _BEGINS_CHARACTER = bytes(0 if 0x80 <= byte < 0xC0 else 1 for byte in range(256))
+_SPELLED_SPACES: dict[str, Spelling] = {"Ġ": byte_level_bytes, "▁": sentencepiece_bytes}
+"""What a space before the first word is spelled as, which a server strips: it tells how alternatives are spelled."""
 _STRAY_BYTE = re.compile("[\udc80-\udcff]")
 
 NO_TOKENS = "there are no tokens"
@@ -119,12 +123,18 @@ def _align(
         return _by_code_points(AlignmentStatus.EXACT, text, words, raws, 0)
     offset = find_answer(joined, text, stops, lambda at: at in set(accumulate(map(len, words))))
     if offset is not None:
-        return _by_code_points(AlignmentStatus.SUBSTRING, text, words, raws, -offset)
+        spelling = _SPELLED_SPACES.get(joined[offset - 1 : offset], plain_bytes)
+        return _by_code_points(AlignmentStatus.SUBSTRING, text, words, raws, -offset, spelling)
     return _by_bytes(words, raws(), text, stops)
 
 
 def _by_code_points(
-    status: AlignmentStatus, text: str, words: list[str], raws: Callable[[], list[bytes | None]], shift: int
+    status: AlignmentStatus,
+    text: str,
+    words: list[str],
+    raws: Callable[[], list[bytes | None]],
+    shift: int,
+    spelling: Spelling = plain_bytes,
 ) -> Alignment:
     """The token strings spell the text, so that lengths in code points are all there is to know."""
     lengths = list(map(len, words))
@@ -132,7 +142,7 @@ def _by_code_points(
     if 0 in lengths:
         shown = [word or raw for word, raw in zip(words, raws(), strict=True)]
         _place_unfinished(shown, starts, ends, lambda i: not text[starts[i] : ends[i]].isascii())
-    return Alignment(status, text, len(words), starts, ends)
+    return Alignment(status, text, len(words), starts, ends, spelling=spelling)
 
 
 def _by_bytes(words: list[str], raws: list[bytes | None], text: str, stops: Sequence[str]) -> Alignment:
