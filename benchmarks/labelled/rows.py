@@ -42,7 +42,7 @@ def answered(model: Any, task: Task, items: int) -> list[tuple[str, ...]]:
     """Ask the questions of a task, and return a row for each value that has a confidence."""
     shown, plain = dict(task.shown), task._replace(uses_schema=False)  # one prompt and one kind of request
     questions = [item for item in drawn(task.name, DRAWS[task.name], items, 20) if item[0] not in shown][:items]
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for number, question in enumerate(questions):
         answer = make.ask(model, plain, 10 * number, question)  # tens are asked at temperature 0
         if answer is None:
