@@ -65,7 +65,7 @@ def test_demo_draws_four_programs_and_writes_standard_otlp(tmp_path: Path) -> No
     assert all(re.fullmatch("[0-9a-f]{32}", span["traceId"]) for span in spans)
     calls = [span for span in spans if any(item["key"] == "logprobs.tokens" for item in span.get("attributes", ()))]
     assert len(calls) == 1 + 1 + 4 + 2
-    view = [sys.executable, "-m", "langchain_logprobs", "view", str(file), "--no-color"]
+    view = [sys.executable, "-m", "langchain_logprobs", "view", str(file), "--color", "never"]
     drawn = subprocess.run(view, capture_output=True, text=True, timeout=60, check=True).stdout
     assert drawn.count("chat smollm2-135m") == len(calls)
 
