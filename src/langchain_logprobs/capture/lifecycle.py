@@ -200,9 +200,11 @@ class Lifecycle:
         *,
         failed: bool,
     ) -> None:
+        carried = completion_in(error)  # LangChain passes a result with an error too, which holds less
+        response = response if carried is None else carried
         received = collect(
             run.pieces or [],
-            response if response is not None else completion_in(error),
+            response,
             deliveries=run.deliveries,
             expected_choices=call.asked.choices,
             dropped_pieces=run.dropped_pieces,
