@@ -34,9 +34,12 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path("src/langchain_logprobs")
 FOLDERS = ("confidence", "telemetry", "capture")
 
-EVERYWHERE = ("repros", "telemetry", "capture", "test_handler.py", "confidence", "formats", "view")
-"""The unit tests that can notice a fault in these folders. The golden spans are left out: they notice nearly any, and
-say that something has changed, not that it is wrong."""
+ABOVE = ("repros", "test_handler.py", "telemetry", "capture", "test_calls.py", "view")
+"""The unit tests that can notice a fault in any of these folders. The golden spans are left out: they notice nearly
+all, and say that something has changed, not that it is wrong."""
+
+BELOW = ("formats", "confidence")
+"""Those of the folders that import neither telemetry nor capture."""
 
 PRELOADED = (
     "pytest",
@@ -264,6 +267,7 @@ def run_tests(sources: str, tests: Sequence[str]) -> None:
         PYTHONPATH=sources,
         PYTHONDONTWRITEBYTECODE="1",
         LOGPROBS_PROFILE="dev",
+        LOGPROBS_SEQUENCES="100",
         HYPOTHESIS_STORAGE_DIRECTORY=f"{sources}/hypothesis",
     )
     sys.dont_write_bytecode = True
@@ -301,7 +305,8 @@ class Bench:
         target = self._sources / mutant.module.relative_to("src")
         original = target.read_text(encoding="utf-8")
         own = own_tests(mutant.module)
-        rest = [f"tests/{name}" for name in EVERYWHERE]
+        confidence = "confidence" in mutant.module.parts
+        rest = [f"tests/{name}" for name in (*ABOVE, *(BELOW if confidence else ()))]
         for where, tests in (("own", own), ("all", rest)):
             usual = self._seconds(tests)
             target.write_text(mutant.source, encoding="utf-8")
