@@ -265,12 +265,10 @@ def run_tests(sources: str, tests: Sequence[str]) -> None:
     os.chdir(ROOT)
     os.environ.update(
         PYTHONPATH=sources,
-        PYTHONDONTWRITEBYTECODE="1",
         LOGPROBS_PROFILE="dev",
         LOGPROBS_SEQUENCES="100",
         HYPOTHESIS_STORAGE_DIRECTORY=f"{sources}/hypothesis",
     )
-    sys.dont_write_bytecode = True
     sys.path.insert(0, sources)
     import pytest
 
