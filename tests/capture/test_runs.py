@@ -28,7 +28,7 @@ from pydantic import Field
 
 from langchain_logprobs import LogprobsCallbackHandler, Settings
 from langchain_logprobs.capture.lifecycle import Call
-from langchain_logprobs.capture.reaper import reaper
+from langchain_logprobs.capture.reaper import Reaper, reaper
 from langchain_logprobs.capture.runs import OpenRuns
 from langchain_logprobs.formats.read import size_of
 from tests.profile import examples
@@ -203,7 +203,7 @@ def test_a_child_is_closed_before_its_parent() -> None:
 def test_a_uuid_that_is_rebuilt_for_each_call_is_not_taken_for_an_abandoned_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("langchain_logprobs.capture.reaper.ABANDONED_GRACE_SECONDS", 600.0)  # its thread keeps out
+    monkeypatch.setattr("langchain_logprobs.capture.runs.reaper", Reaper(grace_seconds=600.0))
     traced, number = Traced(), uuid4().int
     start(traced, UUID(int=number))
     runs = traced.handler._runs
