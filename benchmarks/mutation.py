@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path("src/langchain_logprobs")
 FOLDERS = ("confidence", "telemetry", "capture")
 
-ABOVE = ("repros", "test_handler.py", "telemetry", "capture", "test_calls.py", "view")
+ABOVE = ("repros", "test_handler.py", "telemetry", "capture", "test_calls.py", "view", "calibration")
 """The unit tests that can notice a fault in any of these folders. The golden spans are left out: they notice nearly
 all, and say that something has changed, not that it is wrong."""
 
@@ -141,6 +141,8 @@ def _is_idle(node: ast.AST) -> bool:
         return isinstance(node.value, ast.Constant)
     if isinstance(node, ast.If):
         return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    if isinstance(node, ast.keyword):
+        return node.arg == "strict"
     return isinstance(node, (ast.JoinedStr, ast.Assert, ast.Import, ast.ImportFrom))
 
 
@@ -210,7 +212,7 @@ def _(node: ast.IfExp) -> Iterator[ast.AST]:
 
 @_faults.register
 def _(node: ast.Return) -> Iterator[ast.AST]:
-    if node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None):
+    if node.value is not None and not (isinstance(node.value, ast.Constant) and not node.value.value):
         yield ast.Return(ast.Constant(None))
 
 
@@ -247,12 +249,14 @@ def _(node: ast.Break) -> Iterator[ast.AST]:
 
 
 def own_tests(module: Path) -> list[str]:
-    """Return the test files of a module: its own, then the others of its folder, then the handler's."""
+    """Return the test files of a module: those of its name, then the others of its folder, then the handler's."""
     folder = Path("tests") / module.relative_to(PACKAGE).parent
-    files = sorted(path.relative_to(ROOT) for path in (ROOT / folder).glob("test_*.py"))
-    files.sort(key=lambda path: path.name != f"test_{module.stem}.py")
-    handler = [] if "confidence" in folder.parts else [Path("tests/test_handler.py")]
-    return [str(path) for path in [*files, *handler]]
+    files = sorted((ROOT / "tests").rglob(f"test_{module.stem}.py"), key=lambda path: folder.name != path.parent.name)
+    files = [path for path in files if "e2e" not in path.parts]
+    files += sorted((ROOT / folder).glob("test_*.py"))
+    if "confidence" not in folder.parts:
+        files.append(ROOT / "tests" / "test_handler.py")
+    return list(dict.fromkeys(str(path.relative_to(ROOT)) for path in files))
 
 
 def run_tests(sources: str, tests: Sequence[str]) -> None:
