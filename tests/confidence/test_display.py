@@ -206,3 +206,8 @@ def test_repr_is_short_and_quotes_nothing() -> None:
 
 def test_html_is_one_fragment() -> None:
     assert html.unescape(BRIDGE._repr_html_()).count("<div") == BRIDGE._repr_html_().count("</div>")
+
+
+def test_a_token_of_spaces_alone_is_seen_in_its_tooltip() -> None:
+    page = Page(report(("a", -0.01), ("  ", -3.0, (" b", -0.1)))._repr_html_())
+    assert "“␣␣” .05, nearly b .90" in page.titles
