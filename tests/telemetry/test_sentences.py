@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from langchain_logprobs.telemetry.sentences import Passage, Place
-from tests.support import ScriptedModel, Traced
 
 
 def passage(text: str, *places: tuple[int, int, str, float]) -> Passage:
@@ -45,13 +42,3 @@ def test_a_long_sure_answer_is_cut_and_says_that_it_is_sure() -> None:
     assert len(line) == 100
     assert Passage("a" * 50, [], False).line(limit=50) == "a" * 50
     assert Passage("a" * 51, [], False).line(limit=50) == f"{'a' * 48} …"
-
-
-@pytest.mark.parametrize("stream", [True, False])
-def test_an_answer_that_was_not_cached_does_not_say_so(stream: bool) -> None:
-    traced = Traced()
-    if stream:
-        list(ScriptedModel().stream("hi", config=traced.config))
-    else:
-        ScriptedModel().invoke("hi", config=traced.config)
-    assert "logprobs.cached" not in (traced.call.attributes or {})
