@@ -41,16 +41,8 @@ all, and say that something has changed, not that it is wrong."""
 BELOW = ("formats", "confidence")
 """Those of the folders that import neither telemetry nor capture."""
 
-PRELOADED = (
-    "pytest",
-    "hypothesis",
-    "pydantic",
-    "langchain_core.language_models",
-    "langchain_core.runnables",
-    "langchain_openai",
-    "langgraph.graph",
-    "opentelemetry.sdk.trace",
-)
+PRELOADED = ["pytest", "hypothesis", "pydantic", "langchain_core.language_models", "langchain_core.runnables"]
+PRELOADED += ["langchain_openai", "langgraph.graph", "opentelemetry.sdk.trace"]
 """Imported once: each run of the tests is forked from a process that has them."""
 
 COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
@@ -176,15 +168,12 @@ def _(node: ast.BoolOp) -> Iterator[ast.AST]:
             yield values[0] if len(values) == 1 else ast.BoolOp(node.op, values)
 
 
-@_faults.register
-def _(node: ast.UnaryOp) -> Iterator[ast.AST]:
+@_faults.register(ast.UnaryOp)
+@_faults.register(ast.BinOp)
+def _(node: Any) -> Iterator[ast.AST]:
     if isinstance(node.op, (ast.Not, ast.USub)):
         yield node.operand
-
-
-@_faults.register
-def _(node: ast.BinOp) -> Iterator[ast.AST]:
-    if type(node.op) in ARITHMETIC:
+    elif type(node.op) in ARITHMETIC:
         yield ast.BinOp(node.left, ARITHMETIC[type(node.op)](), node.right)
 
 
@@ -238,14 +227,10 @@ def _(node: ast.Assign) -> Iterator[ast.AST]:
         yield ast.Pass()
 
 
-@_faults.register
-def _(node: ast.Continue) -> Iterator[ast.AST]:
-    yield ast.Break()
-
-
-@_faults.register
-def _(node: ast.Break) -> Iterator[ast.AST]:
-    yield ast.Continue()
+@_faults.register(ast.Continue)
+@_faults.register(ast.Break)
+def _(node: ast.AST) -> Iterator[ast.AST]:
+    yield ast.Break() if isinstance(node, ast.Continue) else ast.Continue()
 
 
 def own_tests(module: Path) -> list[str]:
@@ -267,18 +252,20 @@ def run_tests(sources: str, tests: Sequence[str]) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.chdir(ROOT)
-    os.environ.update(
-        PYTHONPATH=sources,
-        LOGPROBS_PROFILE="dev",
-        LOGPROBS_SEQUENCES="100",
-        HYPOTHESIS_STORAGE_DIRECTORY=f"{sources}/hypothesis",
-    )
+    os.environ.update(PYTHONPATH=sources, HYPOTHESIS_STORAGE_DIRECTORY=f"{sources}/hypothesis")
+    os.environ.update(LOGPROBS_PROFILE="dev", LOGPROBS_SEQUENCES="100")
     sys.path.insert(0, sources)
     import pytest
 
     options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of what was imported before the fork
     os._exit(pytest.main([*options, *tests]))
+
+
+def _write(module: Path, source: str) -> None:
+    """Write a module and compile it, so that it is not taken for what stood there in the same second."""
+    module.write_text(source, encoding="utf-8")
+    py_compile.compile(str(module), invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
 
 
 LOCK = threading.Lock()
@@ -300,7 +287,7 @@ class Bench:
         for path in self._sources.rglob("*.py"):
             py_compile.compile(str(path))
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(list(PRELOADED))
+        self._context.set_forkserver_preload(PRELOADED)
 
     def notices(self, mutant: Mutant) -> str | None:
         """Plant a fault; return how the tests noticed it, None where they did not."""
@@ -311,13 +298,9 @@ class Bench:
         rest = [f"tests/{name}" for name in (*ABOVE, *(BELOW if confidence else ()))]
         for where, tests in (("own", own), ("all", rest)):
             usual = self._seconds(tests)
-            target.write_text(mutant.source, encoding="utf-8")
-            py_compile.compile(str(target), invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
-            try:
-                code = self._run(tests, timeout=5 * usual + 60)
-            finally:
-                target.write_text(original, encoding="utf-8")
-                py_compile.compile(str(target), invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
+            _write(target, mutant.source)
+            code = self._run(tests, timeout=5 * usual + 60)
+            _write(target, original)
             if code is None:
                 return "time"
             if code:
@@ -338,6 +321,7 @@ class Bench:
             return self._usual[key]
 
     def _run(self, tests: Sequence[str], timeout: float) -> int | None:
+        """Return how pytest ended; None where it took too long."""
         process = self._context.Process(target=run_tests, args=(str(self._sources), list(tests)))
         process.start()
         process.join(timeout)
