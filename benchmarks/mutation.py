@@ -34,20 +34,15 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path("src/langchain_logprobs")
 FOLDERS = ("confidence", "telemetry", "capture")
 
-EVERYWHERE = ("repros", "telemetry", "capture", "test_handler.py", "confidence", "formats", "view")
-"""The unit tests that can notice a fault in these folders. The golden spans are left out: they notice nearly any, and
-say that something has changed, not that it is wrong."""
+ABOVE = ("repros", "test_handler.py", "telemetry", "capture", "test_calls.py", "view", "calibration")
+"""The unit tests that can notice a fault in any of these folders. The golden spans are left out: they notice nearly
+all, and say that something has changed, not that it is wrong."""
 
-PRELOADED = (
-    "pytest",
-    "hypothesis",
-    "pydantic",
-    "langchain_core.language_models",
-    "langchain_core.runnables",
-    "langchain_openai",
-    "langgraph.graph",
-    "opentelemetry.sdk.trace",
-)
+BELOW = ("formats", "confidence")
+"""Those of the folders that import neither telemetry nor capture."""
+
+PRELOADED = ["pytest", "hypothesis", "pydantic", "langchain_core.language_models", "langchain_core.runnables"]
+PRELOADED += ["langchain_openai", "langgraph.graph", "opentelemetry.sdk.trace"]
 """Imported once: each run of the tests is forked from a process that has them."""
 
 COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
@@ -138,6 +133,8 @@ def _is_idle(node: ast.AST) -> bool:
         return isinstance(node.value, ast.Constant)
     if isinstance(node, ast.If):
         return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    if isinstance(node, ast.keyword):
+        return node.arg == "strict"
     return isinstance(node, (ast.JoinedStr, ast.Assert, ast.Import, ast.ImportFrom))
 
 
@@ -171,15 +168,12 @@ def _(node: ast.BoolOp) -> Iterator[ast.AST]:
             yield values[0] if len(values) == 1 else ast.BoolOp(node.op, values)
 
 
-@_faults.register
-def _(node: ast.UnaryOp) -> Iterator[ast.AST]:
+@_faults.register(ast.UnaryOp)
+@_faults.register(ast.BinOp)
+def _(node: Any) -> Iterator[ast.AST]:
     if isinstance(node.op, (ast.Not, ast.USub)):
         yield node.operand
-
-
-@_faults.register
-def _(node: ast.BinOp) -> Iterator[ast.AST]:
-    if type(node.op) in ARITHMETIC:
+    elif type(node.op) in ARITHMETIC:
         yield ast.BinOp(node.left, ARITHMETIC[type(node.op)](), node.right)
 
 
@@ -207,7 +201,7 @@ def _(node: ast.IfExp) -> Iterator[ast.AST]:
 
 @_faults.register
 def _(node: ast.Return) -> Iterator[ast.AST]:
-    if node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None):
+    if node.value is not None and not (isinstance(node.value, ast.Constant) and not node.value.value):
         yield ast.Return(ast.Constant(None))
 
 
@@ -233,23 +227,21 @@ def _(node: ast.Assign) -> Iterator[ast.AST]:
         yield ast.Pass()
 
 
-@_faults.register
-def _(node: ast.Continue) -> Iterator[ast.AST]:
-    yield ast.Break()
-
-
-@_faults.register
-def _(node: ast.Break) -> Iterator[ast.AST]:
-    yield ast.Continue()
+@_faults.register(ast.Continue)
+@_faults.register(ast.Break)
+def _(node: ast.AST) -> Iterator[ast.AST]:
+    yield ast.Break() if isinstance(node, ast.Continue) else ast.Continue()
 
 
 def own_tests(module: Path) -> list[str]:
-    """Return the test files of a module: its own, then the others of its folder, then the handler's."""
+    """Return the test files of a module: those of its name, then the others of its folder, then the handler's."""
     folder = Path("tests") / module.relative_to(PACKAGE).parent
-    files = sorted(path.relative_to(ROOT) for path in (ROOT / folder).glob("test_*.py"))
-    files.sort(key=lambda path: path.name != f"test_{module.stem}.py")
-    handler = [] if "confidence" in folder.parts else [Path("tests/test_handler.py")]
-    return [str(path) for path in [*files, *handler]]
+    files = sorted((ROOT / "tests").rglob(f"test_{module.stem}.py"), key=lambda path: folder.name != path.parent.name)
+    files = [path for path in files if "e2e" not in path.parts]
+    files += sorted((ROOT / folder).glob("test_*.py"))
+    if "confidence" not in folder.parts:
+        files.append(ROOT / "tests" / "test_handler.py")
+    return list(dict.fromkeys(str(path.relative_to(ROOT)) for path in files))
 
 
 def run_tests(sources: str, tests: Sequence[str]) -> None:
@@ -260,19 +252,20 @@ def run_tests(sources: str, tests: Sequence[str]) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.chdir(ROOT)
-    os.environ.update(
-        PYTHONPATH=sources,
-        PYTHONDONTWRITEBYTECODE="1",
-        LOGPROBS_PROFILE="dev",
-        HYPOTHESIS_STORAGE_DIRECTORY=f"{sources}/hypothesis",
-    )
-    sys.dont_write_bytecode = True
+    os.environ.update(PYTHONPATH=sources, HYPOTHESIS_STORAGE_DIRECTORY=f"{sources}/hypothesis")
+    os.environ.update(LOGPROBS_PROFILE="dev", LOGPROBS_SEQUENCES="100")
     sys.path.insert(0, sources)
     import pytest
 
     options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of what was imported before the fork
     os._exit(pytest.main([*options, *tests]))
+
+
+def _write(module: Path, source: str) -> None:
+    """Write a module and compile it, so that it is not taken for what stood there in the same second."""
+    module.write_text(source, encoding="utf-8")
+    py_compile.compile(str(module), invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
 
 
 LOCK = threading.Lock()
@@ -294,23 +287,20 @@ class Bench:
         for path in self._sources.rglob("*.py"):
             py_compile.compile(str(path))
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(list(PRELOADED))
+        self._context.set_forkserver_preload(PRELOADED)
 
     def notices(self, mutant: Mutant) -> str | None:
         """Plant a fault; return how the tests noticed it, None where they did not."""
         target = self._sources / mutant.module.relative_to("src")
         original = target.read_text(encoding="utf-8")
         own = own_tests(mutant.module)
-        rest = [f"tests/{name}" for name in EVERYWHERE]
+        confidence = "confidence" in mutant.module.parts
+        rest = [f"tests/{name}" for name in (*ABOVE, *(BELOW if confidence else ()))]
         for where, tests in (("own", own), ("all", rest)):
             usual = self._seconds(tests)
-            target.write_text(mutant.source, encoding="utf-8")
-            py_compile.compile(str(target), invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
-            try:
-                code = self._run(tests, timeout=5 * usual + 60)
-            finally:
-                target.write_text(original, encoding="utf-8")
-                py_compile.compile(str(target), invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
+            _write(target, mutant.source)
+            code = self._run(tests, timeout=5 * usual + 60)
+            _write(target, original)
             if code is None:
                 return "time"
             if code:
@@ -331,6 +321,7 @@ class Bench:
             return self._usual[key]
 
     def _run(self, tests: Sequence[str], timeout: float) -> int | None:
+        """Return how pytest ended; None where it took too long."""
         process = self._context.Process(target=run_tests, args=(str(self._sources), list(tests)))
         process.start()
         process.join(timeout)

@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_openai import ChatOpenAI
 from langgraph.errors import GraphInterrupt, ParentCommand
 from langgraph.types import Command
+from openai import LengthFinishReasonError
 from opentelemetry.trace import StatusCode
+from pydantic import BaseModel
 
-from langchain_logprobs.capture.lifecycle import refuses_logprobs
-from tests.support import ENTRIES, Traced, entry
+from langchain_logprobs.capture.lifecycle import completion_in, refuses_logprobs
+from tests.providers.wire import WireServer, json_body
+from tests.support import ENTRIES, Traced, chunks, completion, entry, sse
 
 SECOND = 1_000_000_000
 START = time.time_ns() + 1_000_000 * SECOND  # not in the past: the reaper's thread closes what is too old
@@ -144,6 +150,98 @@ class Mute(Refusal):
 )
 def test_whether_a_provider_refused_because_of_logprobs(error: Exception, refuses: bool) -> None:
     assert refuses_logprobs(error) is refuses
+
+
+def cut_off(**parts: Any) -> Exception:
+    """What OpenAI's client raises where a structured answer was cut off: it holds the whole completion."""
+    made = {"choices": [], **parts}
+    error = RuntimeError("length limit reached")
+    error.completion = SimpleNamespace(**made)  # type: ignore[attr-defined]
+    return error
+
+
+def test_an_answer_that_an_exception_carries_is_recorded() -> None:
+    traced, run_id = Traced(), uuid4()
+    choice = SimpleNamespace(
+        message=SimpleNamespace(content='{"a'), finish_reason="length", logprobs={"content": [entry('{"a', -0.5)]}
+    )
+    usage = SimpleNamespace(prompt_tokens=3, completion_tokens=20)
+    error = cut_off(choices=[choice], usage=usage, model="gpt-4o-1", id="chatcmpl-1")
+    traced.handler.on_chat_model_start({}, [[]], run_id=run_id, invocation_params={"logprobs": True})
+    traced.handler.on_llm_error(error, run_id=run_id)
+    attributes: Any = traced.call.attributes
+    expected = {
+        "gen_ai.response.model": "gpt-4o-1",
+        "gen_ai.response.id": "chatcmpl-1",
+        "gen_ai.response.finish_reasons": ("length",),
+        "gen_ai.usage.input_tokens": 3,
+        "gen_ai.usage.output_tokens": 20,
+        "logprobs.status": "partial",
+        "logprobs.tokens": ('{"a',),
+        "logprobs.values": (-0.5,),
+        "logprobs.fields.status": "truncated",
+    }
+    assert {name: attributes.get(name) for name in expected} == expected
+    assert traced.call.status.status_code is StatusCode.ERROR
+
+
+class Made(BaseModel):
+    a: str
+
+
+RUNS: dict[str, Callable[[Any, Any], Any]] = {
+    "invoke": lambda model, config: model.invoke("hi", config=config),
+    "ainvoke": lambda model, config: asyncio.run(model.ainvoke("hi", config=config)),
+    "stream": lambda model, config: list(model.stream("hi", config=config)),
+}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_structured_answer_that_was_cut_off_is_on_the_span_of_a_real_call(run: str) -> None:
+    entries = [entry('{"a":', -0.01), entry('"b', -1.9)]
+    answer = completion(entries, finish_reason="length")
+    streamed = [*chunks(entries)[:-1], {**chunks([])[-1]}]
+    streamed[-1]["choices"][0]["finish_reason"] = "length"
+    with WireServer() as wire:
+        wire.answer(
+            "/v1/chat/completions",
+            lambda request: sse(streamed) if request.json.get("stream") else json_body(answer),
+        )
+        traced = Traced()
+        model = ChatOpenAI(base_url=f"{wire.url}/v1", api_key="x", model="gpt-4o", logprobs=True, max_retries=0)  # type: ignore[arg-type]
+        structured: Any = model.with_structured_output(Made, method="json_schema")
+        with pytest.raises(LengthFinishReasonError):
+            RUNS[run](structured, traced.config)
+    attributes: Any = traced.call.attributes
+    assert attributes["logprobs.status"] == "partial"
+    assert attributes["logprobs.status.reason"] == "ended early by LengthFinishReasonError"
+    assert attributes["logprobs.tokens"] == ('{"a":', '"b')
+    assert attributes["logprobs.fields.status"] == "truncated"
+    if run != "stream":
+        assert attributes["gen_ai.response.finish_reasons"] == ("length",)
+        assert attributes["gen_ai.usage.output_tokens"] == 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        None,
+        ValueError("x"),
+        cut_off(choices=None),
+        cut_off(choices="x"),
+    ],
+    ids=repr,
+)
+def test_an_exception_that_carries_no_answer(error: Exception | None) -> None:
+    assert completion_in(error) is None
+
+
+def test_an_answer_that_says_next_to_nothing() -> None:
+    found = completion_in(cut_off(choices=[SimpleNamespace()]))
+    ((generation,),) = found.generations
+    assert (generation.text, generation.generation_info) == ("", {"finish_reason": None})
+    assert found.llm_output == {"model_name": None, "id": None}
+    assert completion_in(cut_off()).generations == [[]]
 
 
 def test_one_taker_is_told_once_however_often_it_was_given() -> None:

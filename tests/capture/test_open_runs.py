@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from langchain_logprobs.capture import runs as runs_module
+from langchain_logprobs.capture.reaper import Reaper
 from langchain_logprobs.capture.runs import OpenRuns, Run
 
 SECOND = 1_000_000_000
@@ -19,7 +20,7 @@ LATER = time.time_ns() + 1_000_000 * SECOND  # the reaper's thread finds nothing
 
 @pytest.fixture(autouse=True)
 def _reaper_keeps_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_logprobs.capture.reaper.ABANDONED_GRACE_SECONDS", 600.0)
+    monkeypatch.setattr(runs_module, "reaper", Reaper(grace_seconds=600.0))
 
 
 class Owner:

@@ -132,8 +132,11 @@ def test_the_chunks_of_several_choices_cannot_be_told_apart() -> None:
     known = collect(mixed, result([A, B], [C]), expected_choices=2)
     assert texts(known) == [["a", "b"], ["c"]]
     assert known.lost is None
-    unknown = collect(mixed, result(None, None), expected_choices=2)
+    answer = result(None, None, text="ab")
+    unknown = collect(mixed, answer, expected_choices=2)
     assert texts(unknown) == [["a", "c", "b"], []]
+    assert [choice.generation for choice in unknown.choices] == answer.generations[0]
+    assert [choice.text for choice in unknown.choices] == ["ab", "ab"]
     assert "which choice" in str(unknown.lost)
     early = collect(mixed, None, expected_choices=2)
     assert texts(early) == [["a", "c", "b"]]

@@ -28,7 +28,7 @@ from pydantic import Field
 
 from langchain_logprobs import LogprobsCallbackHandler, Settings
 from langchain_logprobs.capture.lifecycle import Call
-from langchain_logprobs.capture.reaper import reaper
+from langchain_logprobs.capture.reaper import Reaper, reaper
 from langchain_logprobs.capture.runs import OpenRuns
 from langchain_logprobs.formats.read import size_of
 from tests.profile import examples
@@ -203,18 +203,24 @@ def test_a_child_is_closed_before_its_parent() -> None:
 def test_a_uuid_that_is_rebuilt_for_each_call_is_not_taken_for_an_abandoned_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("langchain_logprobs.capture.reaper.ABANDONED_GRACE_SECONDS", 600.0)  # its thread keeps out
+    monkeypatch.setattr("langchain_logprobs.capture.runs.reaper", Reaper(grace_seconds=600.0))
     traced, number = Traced(), uuid4().int
     start(traced, UUID(int=number))
     runs = traced.handler._runs
+    start(traced, other := uuid4())
+    traced.handler.on_llm_end(LLMResult(generations=[]), run_id=other)
+    key = other.int
+    del other
+    wait_until(lambda: runs._ended[key] is None)  # the reaper has heard of both, and gives the first its time
+    assert traced.handler.open_runs == 1
     pieces: int | None = runs.forget(number)
     for item in ENTRIES:
         traced.handler.on_llm_new_token(item["token"], run_id=UUID(int=number), logprobs={"content": [item]})
         assert pieces is not None
         pieces = runs.close_if_silent(number, pieces)
     traced.handler.on_llm_end(LLMResult(generations=[]), run_id=UUID(int=number))
-    assert traced.call.attributes["logprobs.status"] == "recorded"
-    assert len(traced.call.attributes["logprobs.tokens"]) == 5
+    assert traced.spans[1].attributes["logprobs.status"] == "recorded"
+    assert len(traced.spans[1].attributes["logprobs.tokens"]) == 5
 
 
 def test_a_forgotten_run_that_stays_silent_is_closed() -> None:
@@ -338,6 +344,7 @@ def test_after_two_thousand_runs_there_is_no_more_than_after_one_thousand(monkey
                     traced.handler.on_llm_end(result(*ENTRIES), run_id=run_id)
                 del run_id
         wait_until(lambda: traced.handler.open_runs == 1)
+        wait_until(lambda: len(runs._ended) <= 100)  # the reaper's thread has heard of all whose ids are gone
         gc.collect()
         return Counter(type(each).__name__ for each in gc.get_objects())
 
@@ -348,7 +355,6 @@ def test_after_two_thousand_runs_there_is_no_more_than_after_one_thousand(monkey
     assert found is not None
     assert list(found.children) == []
     assert (len(runs), len(runs._calls)) == (1, 0)
-    wait_until(lambda: len(runs._ended) <= 100)
     assert len(runs._forgotten) <= 100
 
 

@@ -165,6 +165,17 @@ def test_a_character_of_several_tokens_is_drawn_once_and_as_its_least_certain_on
     assert re.search('background:#993404[^>]*title="[^"]* .05">😀', source)
 
 
+@pytest.mark.parametrize("first", [-9999.0, -0.01])
+def test_a_character_with_a_censored_token_is_drawn_as_censored(first: float) -> None:
+    smile = "😀".encode()
+    halves = [
+        {"token": "\ufffd", "bytes": list(data), "logprob": logprob, "top_logprobs": []}
+        for data, logprob in ((smile[:2], first), (smile[2:], -9999.0 if first > -1 else -0.01))
+    ]
+    one = confidence_of(AIMessage("Hi 😀", response_metadata={"logprobs": {"content": [entry("Hi ", -0.01), *halves]}}))
+    assert re.search('title="[^"]* [?]">😀', one._repr_html_())
+
+
 @pytest.mark.parametrize("text", ["مرحبا بالعالم", "日本語の答え", "a\n\nb\tc", "e\u0301", "👩‍👩‍👧‍👦"])
 def test_any_script_is_drawn_whole(text: str) -> None:
     one = report(*[(character, -1.0) for character in text])
@@ -195,3 +206,8 @@ def test_repr_is_short_and_quotes_nothing() -> None:
 
 def test_html_is_one_fragment() -> None:
     assert html.unescape(BRIDGE._repr_html_()).count("<div") == BRIDGE._repr_html_().count("</div>")
+
+
+def test_a_token_of_spaces_alone_is_seen_in_its_tooltip() -> None:
+    page = Page(report(("a", -0.01), ("  ", -3.0, (" b", -0.1)))._repr_html_())
+    assert "“␣␣” .05, nearly b .90" in page.titles

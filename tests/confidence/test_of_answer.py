@@ -83,7 +83,13 @@ def test_an_answer_without_logprobs_says_so() -> None:
     assert "logprobs=True" in str(report.reason)
 
 
-@pytest.mark.parametrize("wrong", [Review(product="pen", stars=4), "Lima", None, 4, [MESSAGE], {"a": 1}, object()])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *[Review(product="pen", stars=4), "Lima", None, 4, [MESSAGE], {"a": 1}, object()],
+        *[{"parsed": Review(product="pen", stars=4)}, {"raw": MESSAGE}],  # a part of what include_raw=True returns
+    ],
+)
 def test_what_is_no_answer_is_refused_with_the_cure(wrong: Any) -> None:
     with pytest.raises(TypeError, match="include_raw=True"):
         confidence_of(wrong)

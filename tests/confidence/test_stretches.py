@@ -136,6 +136,12 @@ class TestWhichTokensCount:
         tokens = marked("*<think>", "*wrong", "</think>", "right", "*<|im_end|>")
         assert texts(tokens, "right") == []
 
+    def test_a_token_that_lies_in_two_words_joins_them(self) -> None:
+        # ▁ in Latin-1, its last bytes in one token with the word behind it: both words hold that token.
+        tokens = tokens_of(["â", -3.0], ["\x96\x81a", -0.1], ["b", -3.0, [], b"b"])
+        (stretch,) = low_confidence_stretches(tokens, "▁ab", punctuation=True, merge_gap=0)
+        assert (stretch.text, stretch.token_start, stretch.token_count) == ("▁ab", 0, 3)
+
     def test_an_emoji_is_no_word_though_its_escapes_are_letters(self) -> None:
         assert texts(tokens_of(*VECTOR_B)) == ["x"]
 

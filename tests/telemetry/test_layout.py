@@ -72,6 +72,22 @@ def test_without_text_the_room_is_for_numbers_alone() -> None:
     assert kept[1] > 2 * kept[0]  # type: ignore[operator]
 
 
+def test_events_that_are_not_on_the_span_take_no_room_on_it() -> None:
+    # The summary, the answer in a line, the arrays and the arrivals fit; events beside them do not.
+    chosen = {
+        "detail_bytes": 4_000 + 1_000 + 600 * (11 + 4 + 3 + 6) + 500,
+        "alternatives": "none",
+        "capture_text": True,
+    }
+    entries = [entry(" ab", -0.01)] * 600
+    thinned = {}
+    for events in ("span", "none", "log"):
+        attributes = span_of(entries, Settings(events=events, **chosen)).attributes  # type: ignore[arg-type]
+        assert attributes is not None
+        thinned[events] = "logprobs.chunk.starts" in attributes
+    assert thinned == {"span": True, "none": False, "log": False}
+
+
 def test_sizes_of_strings() -> None:
     assert strings_size([]) == 0
     assert strings_size(["a", "é", "😀"]) == 1 + 2 + 4 + 3 * 4

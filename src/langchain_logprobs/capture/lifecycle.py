@@ -13,7 +13,7 @@ from langchain_logprobs.capture.calls import ModelCall
 from langchain_logprobs.capture.inline import guarded
 from langchain_logprobs.capture.received import collect
 from langchain_logprobs.capture.runs import OpenRuns, Run
-from langchain_logprobs.confidence.inputs import Asked
+from langchain_logprobs.confidence.inputs import Asked, Received
 from langchain_logprobs.confidence.report import ConfidenceReport, report_on
 from langchain_logprobs.confidence.status import lost_flag
 from langchain_logprobs.settings import Settings
@@ -200,9 +200,11 @@ class Lifecycle:
         *,
         failed: bool,
     ) -> None:
+        carried = completion_in(error)  # LangChain passes a result with an error too, which holds less
+        response = response if carried is None else carried
         received = collect(
             run.pieces or [],
-            response if response is not None else completion_in(error),
+            response,
             deliveries=run.deliveries,
             expected_choices=call.asked.choices,
             dropped_pieces=run.dropped_pieces,
@@ -215,20 +217,10 @@ class Lifecycle:
         self._log(report, call, failed=error is not None)
         first = received.choices[0]
         generations = [choice.generation for choice in received.choices if choice.generation is not None]
-        pairs = list(genai.response_attributes(response, generations, cached=report.cached))
-        # Not before the end is it known whether all handlers of the run allow text.
-        if call.asked.stops:
-            pairs.append((names.REQUEST_STOP_SEQUENCES, list(call.asked.stops)))
-        if call.messages is not None:
-            pairs.append((names.INPUT_MESSAGES, call.messages))
-        if received.first_chunk_time is not None:
-            pairs.append((names.TIME_TO_FIRST_CHUNK, max(0, received.first_chunk_time - run.start_time) / 1e9))
-        if received.first_token_time is not None:
-            pairs.append((names.TIME_TO_FIRST_TOKEN, max(0, received.first_token_time - run.start_time) / 1e9))
         ended = EndedCall(
             report=report,
             identity=call.identity,
-            response=pairs,
+            response=_pairs_of(run.start_time, call, received, response, report.cached),
             generations=generations,
             chunks=first.chunks,
             start_time=run.start_time,
@@ -256,6 +248,24 @@ class Lifecycle:
             _say_once(logging.WARNING, call.asked.class_name, report.reason)
         elif report.status == "not_requested" and not failed and (hint := lost_flag(call.asked)) is not None:
             _say_once(logging.INFO, call.asked.class_name, hint)
+
+
+def _pairs_of(start_time: int, call: Call, received: Received, response: Any, cached: bool) -> list[tuple[str, Any]]:
+    """Return what is written of a call beside its report: what the provider said, the texts of the request, times."""
+    generations = [choice.generation for choice in received.choices if choice.generation is not None]
+    pairs = list(genai.response_attributes(response, generations, cached=cached))
+    # Not before the end is it known whether all handlers of the run allow text.
+    if call.asked.stops:
+        pairs.append((names.REQUEST_STOP_SEQUENCES, list(call.asked.stops)))
+    if call.messages is not None:
+        pairs.append((names.INPUT_MESSAGES, call.messages))
+    for name, time in (
+        (names.TIME_TO_FIRST_CHUNK, received.first_chunk_time),
+        (names.TIME_TO_FIRST_TOKEN, received.first_token_time),
+    ):
+        if time is not None:
+            pairs.append((name, max(0, time - start_time) / 1e9))
+    return pairs
 
 
 def completion_in(error: BaseException | None) -> Any:

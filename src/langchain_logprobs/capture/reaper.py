@@ -37,8 +37,13 @@ class Reaper:
     exporter; so it does nothing but put the run's key into a queue, and the thread closes the run.
     """
 
-    def __init__(self) -> None:
-        """Start without a thread, which the first run starts."""
+    def __init__(self, grace_seconds: float = ABANDONED_GRACE_SECONDS) -> None:
+        """Start without a thread, which the first run starts.
+
+        Args:
+            grace_seconds: How long a forgotten run may stay silent.
+        """
+        self._grace_seconds = grace_seconds
         # None wakes the thread to look at the ages again.
         self._queue: queue.SimpleQueue[tuple[weakref.ref[OpenRuns], int] | None] = queue.SimpleQueue()
         self._registries: weakref.WeakSet[OpenRuns] = weakref.WeakSet()
@@ -93,13 +98,13 @@ class Reaper:
                 if forgotten is None:
                     next_sweep = min(next_sweep, time.monotonic() + self._sweep_interval())
                 elif (pieces := _call(forgotten[0], "forget", forgotten[1])) is not None:
-                    suspects.append((time.monotonic() + ABANDONED_GRACE_SECONDS, *forgotten, pieces))
+                    suspects.append((time.monotonic() + self._grace_seconds, *forgotten, pieces))
             now = time.monotonic()
             while suspects and suspects[0][0] <= now:
                 _, home, key, pieces = suspects.popleft()
                 pieces = _call(home, "close_if_silent", key, pieces)
                 if pieces is not None:
-                    suspects.append((now + ABANDONED_GRACE_SECONDS, home, key, pieces))
+                    suspects.append((now + self._grace_seconds, home, key, pieces))
             if now >= next_sweep:
                 for registry in list(self._registries):
                     registry.close_expired(time.time_ns())

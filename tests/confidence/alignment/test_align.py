@@ -127,6 +127,8 @@ class TestStatus:
         ([" there"], "Hi there", "partial", [" there"]),
         (["\nHi", " é"], "Hi é ", "stripped", ["Hi", " é"]),
         (["Hi "], "\n\nHi", "stripped", ["Hi"]),
+        (["  a", " b  "], "\n a b \n", "stripped", [" a", " b "]),  # what is the same on both sides stays with them
+        (["\n\n Hi"], "\t Hi", "stripped", [" Hi"]),
         (["\n", "Hi", " é\n"], "Hi éa", "partial", [None, "Hi", " é"]),
         (["\n", "Hi", " the\n"], "Hi there", "partial", [None, "Hi", " the"]),
         (["Hi", "<|tool|>", " there"], "Hi there", "exact", ["Hi", None, " there"]),

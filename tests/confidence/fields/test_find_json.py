@@ -43,6 +43,12 @@ def test_the_one_document(text: str, value: object) -> None:
     assert found(text) == value
 
 
+@pytest.mark.parametrize("text", ['see {x {"b": 1}} here', 'a [x, [1, 2], {"b": 1}] b', '{x: "}", y: {"b": 1}} z'])
+def test_nothing_inside_what_cannot_be_read_is_the_answer(text: str) -> None:
+    assert found(text) is None
+    assert found(f'{text} and {{"a": 2}}') == {"a": 2}
+
+
 @pytest.mark.parametrize("text, value", [
     # a draft in a fence, the answer in another one
     ('A draft:\n```json\n{"total": 41}\n```\nThe answer:\n```json\n{"total": 97, "ok": true}\n```',

@@ -193,6 +193,15 @@ class TestWalk:
         assert node is not None
         assert node.fits(kind, keys, complete=complete) is fits
 
+    @pytest.mark.parametrize("keys, complete, fits", [
+        ({"a"}, True, True), ({"a", "x"}, True, True), ({"x"}, True, False), ({"x"}, False, False),
+        (set(), True, True), (set(), False, False),
+    ])  # fmt: skip
+    def test_documents_that_fit_a_schema_of_optional_keys(self, keys: set, complete: bool, fits: bool) -> None:
+        node = SchemaNode.of({"type": "object", "properties": {"a": {}, "b": {}}})
+        assert node is not None
+        assert node.fits("object", keys, complete=complete) is fits
+
     def test_a_property_without_a_name(self) -> None:
         schema = {"properties": {"": {"enum": ["a"]}}, "additionalProperties": {"enum": ["b"]}}
         assert (allowed(schema, ""), allowed(schema, "x"), allowed(schema, "y")) == (("a",), ("b",), ("b",))
