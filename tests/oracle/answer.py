@@ -116,8 +116,9 @@ def bare_label(
     held = tokens.at(tokens.offset(begin), tokens.offset(begin + len(word)))
     if len(word.split()) > 1 or len(word) > 100 or len(held) != 1 or not any(map(str.isalnum, word)):
         return None, None
-    words = [alignment.decode(tokens.read(other)).strip() for other in tokens.tokens[held[0]].alternatives
-             if usable(other.logprob) is not None and not alignment.lost(TokenLogprob(other.token, None, other.bytes))]  # fmt: skip
+    others = [other for other in tokens.tokens[held[0]].alternatives if usable(other.logprob) is not None]
+    others = [other for other in others if not alignment.lost(TokenLogprob(other.token, None, other.bytes))]
+    words = [alignment.decode(tokens.read(other)).strip() for other in others]
     words = list(dict.fromkeys([word, *(one for one in words if len(one.split()) == 1 and one[0].isalnum())]))
     if len(words) == 1 or kinds in (["boolean"], ["null"]):
         return None, None
