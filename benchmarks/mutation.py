@@ -26,6 +26,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -254,9 +255,10 @@ def own_tests(module: Path) -> list[str]:
 def run_tests(sources: str, tests: Sequence[str]) -> None:
     """Run tests on a copy of the sources, in a process that is forked for it; exit as pytest does."""
     os.setsid()
-    silent = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(silent, stream)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    log = os.open(f"{sources}/log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
     os.chdir(ROOT)
     os.environ.update(
         PYTHONPATH=sources,
@@ -268,7 +270,8 @@ def run_tests(sources: str, tests: Sequence[str]) -> None:
     sys.path.insert(0, sources)
     import pytest
 
-    options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--hypothesis-seed=0"]
+    options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of what was imported before the fork
     os._exit(pytest.main([*options, *tests]))
 
 
@@ -322,7 +325,8 @@ class Bench:
                 start = time.monotonic()
                 code = self._run(tests, timeout=3_600)
                 if code != 0:
-                    raise SystemExit(f"Without any fault pytest ends with {code}: {' '.join(tests)}")
+                    log = (self._sources / "log").read_text(encoding="utf-8", errors="replace")
+                    raise RuntimeError(f"Without any fault pytest ends with {code}:\n{log[-2_000:]}")
                 self._usual[key] = time.monotonic() - start
             return self._usual[key]
 
@@ -346,7 +350,7 @@ def run(mutants: Sequence[Mutant], jobs: int) -> list[tuple[Mutant, str | None]]
     found: dict[int, str | None] = {}
     usual: dict[frozenset[str], float] = {}
 
-    def work() -> None:
+    def work(_: int) -> None:
         with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
             bench = Bench(folder, usual)
             while not waiting.empty():
@@ -355,11 +359,8 @@ def run(mutants: Sequence[Mutant], jobs: int) -> list[tuple[Mutant, str | None]]
                 state = f"noticed ({found[number]})" if found[number] else "SURVIVED"
                 print(f"{len(found)} of {len(mutants)}: {state} {mutants[number]}", file=sys.stderr, flush=True)
 
-    threads = [threading.Thread(target=work) for _ in range(jobs)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(work, range(jobs)))
     return [(mutant, found[number]) for number, mutant in enumerate(mutants) if number in found]
 
 

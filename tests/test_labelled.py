@@ -68,7 +68,7 @@ def test_the_default_levels_keep_their_promise(evaluate, tmp_path):
     published = json.loads(figures.read_text())["levels"]["as published"]
     assert published["right of high"]["share"] >= 0.95
     assert published["low of wrong"]["share"] >= 0.8
-    assert sum(published[level]["of"] for level in ("high", "medium", "low")) == 780
+    assert sum(published[level]["of"] for level in ("high", "medium", "low")) == 1_050
 
 
 def test_where_a_model_repeats_one_word_the_check_fails(evaluate):

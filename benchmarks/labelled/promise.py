@@ -9,8 +9,8 @@ model and task is looked at in three ways, 200 splits each:
   share of wrong ones than promised. The other half is itself a small sample: it can be over by its own bad luck.
 - drawn: calibrate on as many rows drawn with replacement from all. All of them are then the whole truth, and whether
   the promise is kept is no matter of luck.
-- maps, of fields whose rows give one: calibrate on four fifths, say the probability of the other fifth, until each row
-  had its turn; the calibration error is that of all rows, 40 times.
+- maps, of fields whose rows give one: learn it from four fifths, say the probability of the other fifth, until each row
+  had its turn, 40 times, in other partitions than those by which `calibrate` decides to give a map.
 
 So that small sets are tried at all, the least number of labels and of wrong ones are lower here than by default; the
 promise does not stand on them. With `--check` it fails where a share of broken promises is over 1 - C by more than
@@ -38,11 +38,11 @@ from scipy.stats import binom
 from langchain_logprobs import confidence_of
 from langchain_logprobs.calibration import Calibrated, Row, calibrate, read_rows
 from langchain_logprobs.calibration.figures import brier, calibration_error
+from langchain_logprobs.calibration.fit import FOLDS, PARTITIONS, cross_fitted
 
 ROWS = Path(__file__).parent / "rows.csv.gz"
 LEAST_LABELS, LEAST_OF_A_KIND = 20, 4
 LEAST_FOR_MAP = 40
-FOLDS = 5
 CHANCE = 0.01
 
 Figures = dict[str, Any]
@@ -117,33 +117,23 @@ def group_figures(rows: Sequence[Row], splits: int, error: float, confidence: fl
         "wrong": int((~right).sum()),
         "halves": halves.figures(error),
         "drawn": drawn.figures(error),
-        "map": map_figures(rows, scores, right, splits // FOLDS, rng),
+        "map": map_figures(rows, scores, right, splits // FOLDS),
     }
 
 
-def map_figures(
-    rows: Sequence[Row], scores: np.ndarray, right: np.ndarray, times: int, rng: np.random.Generator
-) -> Figures | None:
+def map_figures(rows: Sequence[Row], scores: np.ndarray, right: np.ndarray, times: int) -> Figures | None:
     """How good the probabilities are of rows that the map was not learned from; None where no map is given."""
     whole = learn(rows, np.arange(len(rows)), 0.1, 0.9)
     if whole is None or not whole.points or len(rows) < LEAST_FOR_MAP:
         return None
-    found, given = [], 0
-    for _ in range(times):
-        said = scores.copy()  # what stands where a part gives no map
-        for part in np.array_split(rng.permutation(len(rows)), FOLDS):
-            part_map = learn(rows, np.setdiff1d(np.arange(len(rows)), part), 0.1, 0.9)
-            if part_map is not None and part_map.points:
-                given += 1
-                said[part] = [part_map.probability(score) for score in scores[part]]
-        found.append((calibration_error(said, right), brier(said, right)))
-    after = np.mean(found, axis=0)
-    return {
-        "method": whole.method,
-        "given": given / (times * FOLDS),
-        "ece": [calibration_error(scores, right), float(after[0])],
-        "brier": [brier(scores, right), float(after[1])],
+    # Other partitions than those that `calibrate` itself looked at.
+    held_out = [cross_fitted(scores, right, PARTITIONS + seed) for seed in range(times)]
+    figures = {"ece": calibration_error, "brier": brier}
+    means = {
+        name: [figure(scores, right), float(np.mean([figure(said, right) for said in held_out]))]
+        for name, figure in figures.items()
     }
+    return {"method": whole.method, **means}
 
 
 def evaluate(rows: Sequence[Row], splits: int, error: float, confidence: float) -> list[Figures]:

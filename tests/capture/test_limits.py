@@ -20,16 +20,18 @@ from tests.support import ENTRIES, TOKENS, ScriptedModel, Traced, entry
 
 
 class Paced(ScriptedModel):
-    """Streams with a pause before each token, so that many streams are open at once."""
+    """Streams in step with the others: all are open before any of them brings its first token."""
+
+    others: Any
 
     async def _astream(self, *args: Any, **kwargs: Any) -> Any:
         for chunk in self._stream([]):
-            await asyncio.sleep(0.01)
+            await self.others.wait()
             yield chunk
 
 
 async def streams(traced: Traced, count: int) -> None:
-    chain = Paced() | StrOutputParser()
+    chain = Paced(others=asyncio.Barrier(count)) | StrOutputParser()
 
     async def one() -> None:
         async for _ in chain.astream("q", config=traced.config):

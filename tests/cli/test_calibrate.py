@@ -49,8 +49,8 @@ def test_traces_and_labels_become_a_calibration(tmp_path: Path, capsys: pytest.C
             attribute("gen_ai.response.model", "small"),
             attribute("logprobs.confidence.score", row.score),
         ]
-        spans.append(span(span_id=f"{number:016x}", attributes=attributes))
-        labels.append(f"{number:016x},,{int(row.right)}")
+        spans.append(span(span_id=f"{number + 1:016x}", attributes=attributes))
+        labels.append(f"{number + 1:016x},,{int(row.right)}")
     silent = span(span_id="f" * 16, attributes=[attribute("logprobs.status", "missing")])
     silent["attributes"].append(attribute("gen_ai.request.model", "small"))
     (tmp_path / "traces.jsonl").write_text(json.dumps(request(*spans, silent)), encoding="utf-8")

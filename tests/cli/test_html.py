@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -193,9 +192,7 @@ def test_received_and_read_traces_are_shown_together() -> None:
         urllib.request.urlopen(request, timeout=20).close()
         (first,) = listed(address)
         assert listed(f"{address}/trace/{first}") == {first}
-        started = time.monotonic()
         assert "no trace" in get(f"{address}/trace/{'e' * 32}")["problem"]
-        assert time.monotonic() - started < 5
 
 
 def test_words_of_the_command() -> None:

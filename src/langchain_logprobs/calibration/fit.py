@@ -143,7 +143,7 @@ def _group_report(rows: Sequence[Row], error: float, confidence: float, too_few:
     held_out: tuple[Floats, ...] = ()
     after, steps = None, list[Step]()
     if not reasons:
-        held_out = tuple(_cross_fitted(scores, right, seed) for seed in range(PARTITIONS))
+        held_out = tuple(cross_fitted(scores, right, seed) for seed in range(PARTITIONS))
         tries = [_quality(each, right) for each in held_out]
         after = Quality(*(float(value) for value in np.mean(tries, axis=0)))
         if all(new < old for each in tries for new, old in zip(each, before, strict=True)):
@@ -212,8 +212,17 @@ def _quality(probabilities: Floats, right: Bools) -> Quality:
     return Quality(calibration_error(probabilities, right), brier(probabilities, right))
 
 
-def _cross_fitted(scores: Floats, right: Bools, seed: int) -> Floats:
-    """Give each value the probability of a map that was learned from the other folds, by the method of the whole."""
+def cross_fitted(scores: Floats, right: Bools, seed: int) -> Floats:
+    """Give each value the probability of a map that was learned from the other four fifths of them.
+
+    Args:
+        scores: The scores.
+        right: Whether each value is right; at least two of each kind.
+        seed: Which partition of the values it is.
+
+    Returns:
+        The probabilities, by the method that the whole would be learned with.
+    """
     folds = min(FOLDS, int(right.sum()), int((~right).sum()))
     held_out = np.empty(len(scores))
     for learn, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(scores, right):

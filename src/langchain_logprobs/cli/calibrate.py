@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_logprobs.calibration.rows import RowsError, read_records
 from langchain_logprobs.calibration.sources import Labelled, read_rows, trace_rows
 from langchain_logprobs.cli.problems import CannotShowError
-from langchain_logprobs.view.sources.otlp_json import TraceFileError, read_spans
+from langchain_logprobs.cli.traces import SOURCE_HELP, spans_of
 
 if TYPE_CHECKING:
     from langchain_logprobs.calibration.fit import CalibrationReport
@@ -31,8 +31,8 @@ def add_to(commands: Any) -> None:
     calibrate.add_argument("rows", metavar="ROWS", help=_HELP)
     calibrate.add_argument(
         "--traces",
-        metavar="FILE",
-        help="OTLP JSON lines that the scores are in; ROWS then has span_id, field_path, right (and trace_id, ...)",
+        metavar="SOURCE",
+        help=f"where the scores are, ROWS then has span_id, field_path, right (and trace_id, ...): {SOURCE_HELP}",
     )
     calibrate.add_argument(
         "-o", "--output", metavar="FILE", default="calibration.json", help="where to write it (calibration.json)"
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> None:
     try:
         labelled = _labelled(options)
         report = calibrate(labelled.rows, error=options.error, confidence=options.confidence)
-    except (RowsError, TraceFileError) as error:
+    except RowsError as error:
         raise CannotShowError(str(error)) from error
     print_report(report, console)
     if labelled.without_score:
@@ -98,7 +98,7 @@ def _labelled(options: argparse.Namespace) -> Labelled:
     try:
         if options.traces is None:
             return read_rows(options.rows, ignore=options.ignore)
-        return trace_rows(read_spans(options.traces), read_records(options.rows), ignore=options.ignore)
+        return trace_rows(spans_of(options.traces, None), read_records(options.rows), ignore=options.ignore)
     except OSError as error:
         raise CannotShowError(f"cannot read {error.filename or options.rows}: {error.strerror}.") from error
 
