@@ -81,7 +81,9 @@ def in_the_content(opening: Tokens, closing: Tokens) -> Callable[[Tokens, Tokens
     return serve
 
 
-def only_in_the_tokens(opening: Tokens, closing: Tokens, called: Tokens, before_call: Tokens = ()) -> Callable[[Tokens, Tokens, Tokens], Body]:
+def only_in_the_tokens(
+    opening: Tokens, closing: Tokens, called: Tokens, before_call: Tokens = ()
+) -> Callable[[Tokens, Tokens, Tokens], Body]:
     """A server that strips the marks and the call's markup off the text, and sends all tokens with the first of it."""
 
     def serve(thought: Tokens, answer: Tokens, call: Tokens) -> Body:
@@ -90,7 +92,9 @@ def only_in_the_tokens(opening: Tokens, closing: Tokens, called: Tokens, before_
         text = "".join(word for word, _ in answer)
         events = [openai_chunk({"role": "assistant", "content": ""})]
         if text:
-            events.append(openai_chunk({"content": text}, content([*before, *answer, *([] if call else [("<|return|>", 0.0)])])))
+            events.append(
+                openai_chunk({"content": text}, content([*before, *answer, *([] if call else [("<|return|>", 0.0)])]))
+            )
             before = []
         if call:
             function = {"name": "pay", "arguments": "".join(word for word, _ in call)}
@@ -215,7 +219,9 @@ def test_the_headline_is_the_answer_s_alone(
         [(" ", -2.0)],
     ],
 )
-@pytest.mark.parametrize("shape", ["openai with reasoning deltas", "deepseek", "ollama", "think in the content", "harmony"])
+@pytest.mark.parametrize(
+    "shape", ["openai with reasoning deltas", "deepseek", "ollama", "think in the content", "harmony"]
+)
 def test_whatever_the_thought_is(shape: str, thought: Tokens, wire: WireServer) -> None:
     said = said_of(SHAPES[shape], wire, "stream", SHAPES[shape].serve(thought, ANSWER, []))
     assert said["token.count"] == 2

@@ -13,9 +13,9 @@ _BEGIN = re.compile(
 _END = re.compile(
     rf"</(?:\w+:)?(?:{_NAMES})>|\[/THINK\]|◁/think▷|<\|(?:END_THINKING|end_of_thought|/think)\|>"
     r"|(?:<\|start\|>assistant)?<\|channel\|>final[^<]*<\|message\|>"
-    # Harmony has no end mark before a tool call: the header of the call ends the thought.
-    r"|(?=<\|start\|>assistant(?:<\|channel\|>\w+)? to=|<\|channel\|>\w+ to=)"
 )
+_END_OR_CALL = re.compile(rf"{_END.pattern}|(?=<\|start\|>assistant(?:<\|channel\|>\w+)? to=|<\|channel\|>\w+ to=)")
+"""Harmony has no end mark before a tool call: the call's header ends a thought that was seen to begin."""
 _QUOTES = frozenset("`'\"")
 
 
@@ -36,7 +36,7 @@ def thinking_end(text: str) -> int:
         return 0
     end = 0
     while begin := _BEGIN.match(text, end):
-        mark = _END.search(text, begin.end())
+        mark = _END_OR_CALL.search(text, begin.end())
         if mark is None:
             return len(text)
         end = mark.end()
