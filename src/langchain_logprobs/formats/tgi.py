@@ -37,6 +37,8 @@ def _entries(container: Any) -> Any:
     if not isinstance(container, (list, tuple)):
         fields = as_mapping(container)
         container = None if fields is None else fields.get("tokens")
+        if isinstance(container, (list, tuple)) and any(isinstance(each, str) for each in container):
+            return None  # the legacy format's list of texts, with something odd among them
     if isinstance(container, (list, tuple)) and any(map(is_entry, container)):
         return container
     return None
