@@ -148,7 +148,13 @@ def reading(given: Given, divided: Parts) -> Read:
     """How the tokens were read: the way in which each spells what stands in its place."""
     assert divided.spans is not None
     data = alignment.encode(given.text)
-    ways: Sequence[Read] = (alignment.as_sent, alignment.from_gpt2, alignment.from_sentencepiece, alignment.from_latin1)
+    ways: Sequence[Read] = (
+        alignment.as_sent,
+        alignment.from_escapes,
+        alignment.from_gpt2,
+        alignment.from_sentencepiece,
+        alignment.from_latin1,
+    )
     placed = [(token, span) for token, span in zip(given.tokens, divided.spans, strict=True) if span]
     fitting = [way for way in ways if all(data[slice(*span)] in way(token) for token, span in placed)]
     told = [index for index, kind in enumerate(divided.kinds) if kind in ("answer", "outside")]
