@@ -52,7 +52,7 @@ CHANGES = {
     "a number": ("logprobs.mean", nudge),
     "one of many": ("logprobs.values", nudge),
     "gone": ("logprobs.source", lambda span, name: span.pop(name)),
-    "new": ("logprobs.alignment", lambda span, name: span.update({name: "exact"})),
+    "new": ("logprobs.new", lambda span, name: span.update({name: "exact"})),
     "another kind": ("logprobs.token.count", lambda span, name: span.update({name: float(span[name])})),
     "order": ("logprobs.tokens", lambda span, name: span[name].reverse()),
     "parent": ("span parent", lambda span, name: span.update({name: "span 9"})),
