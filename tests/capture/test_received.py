@@ -174,5 +174,6 @@ def test_what_chunks_without_a_text_brought() -> None:
         ("a", content(A)),
     )
     choice = collect(stream, None).choices[0]
-    assert choice.told == [Told("reasoning", 0, 1), Told("reasoning", 1, 2), Told("tool_call", 3, 4)]
+    reasoning = [Told("reasoning", 0, 1), Told("reasoning", 1, 2)]
+    assert choice.told == [*reasoning, Told("tool_call", 3, 4), Told("nothing", 4, 5)]
     assert choice.reading.tokens.texts == ["a", "b", "c", "d", "a", "a"]

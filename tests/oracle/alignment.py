@@ -66,9 +66,17 @@ def from_latin1(token: TokenLogprob | Alternative) -> bytes:
     return bytes(map(ord, token.token)) if all(ord(char) < 256 for char in token.token) else as_sent(token)
 
 
+def from_escapes(token: TokenLogprob | Alternative) -> bytes:
+    r"""OpenAI's spelling of bytes ("\xe6", "bytes:\xe6") where the true ones beside it were lost."""
+    if token.bytes:
+        return token.bytes
+    parts = re.split(r"(\\x[0-9a-fA-F]{2})", token.token.removeprefix("bytes:"))
+    return b"".join(bytes.fromhex(part[2:]) if part.startswith("\\x") else encode(part) for part in parts)
+
+
 def readings(tokens: list[TokenLogprob]) -> Iterator[list[bytes]]:
     """The bytes of the tokens in every way to read them, with the special tokens and without."""
-    for read in (as_sent, lambda token: encode(token.token), from_gpt2, from_sentencepiece, from_latin1):
+    for read in (as_sent, lambda token: encode(token.token), from_escapes, from_gpt2, from_sentencepiece, from_latin1):
         yield [read(token) for token in tokens]
         yield [b"" if SPECIAL.fullmatch(token.token) else read(token) for token in tokens]
 

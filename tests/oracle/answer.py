@@ -116,11 +116,9 @@ def bare_label(
     held = tokens.at(tokens.offset(begin), tokens.offset(begin + len(word)))
     if len(word.split()) > 1 or len(word) > 100 or len(held) != 1 or not any(map(str.isalnum, word)):
         return None, None
-    words = [
-        alignment.decode(tokens.read(other)).strip()
-        for other in tokens.tokens[held[0]].alternatives
-        if usable(other.logprob) is not None and not alignment.lost(TokenLogprob(other.token, None, other.bytes))
-    ]
+    others = [other for other in tokens.tokens[held[0]].alternatives if usable(other.logprob) is not None]
+    others = [other for other in others if not alignment.lost(TokenLogprob(other.token, None, other.bytes))]
+    words = [alignment.decode(tokens.read(other)).strip() for other in others]
     words = list(dict.fromkeys([word, *(one for one in words if len(one.split()) == 1 and one[0].isalnum())]))
     if len(words) == 1 or kinds in (["boolean"], ["null"]):
         return None, None
@@ -150,7 +148,13 @@ def reading(given: Given, divided: Parts) -> Read:
     """How the tokens were read: the way in which each spells what stands in its place."""
     assert divided.spans is not None
     data = alignment.encode(given.text)
-    ways: Sequence[Read] = (alignment.as_sent, alignment.from_gpt2, alignment.from_sentencepiece, alignment.from_latin1)
+    ways: Sequence[Read] = (
+        alignment.as_sent,
+        alignment.from_escapes,
+        alignment.from_gpt2,
+        alignment.from_sentencepiece,
+        alignment.from_latin1,
+    )
     placed = [(token, span) for token, span in zip(given.tokens, divided.spans, strict=True) if span]
     fitting = [way for way in ways if all(data[slice(*span)] in way(token) for token, span in placed)]
     told = [index for index, kind in enumerate(divided.kinds) if kind in ("answer", "outside")]

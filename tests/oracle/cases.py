@@ -191,10 +191,8 @@ class Maker:
 
         tokens = []
         if form in ("gpt2", "sentencepiece") and self.chance.random() < 0.3:
-            segments = [
-                f" {segments[0]}" if segments[0] and not MARK.fullmatch(segments[0]) else segments[0],
-                *segments[1:],
-            ]
+            first = segments[0]  # SentencePiece's own space before a text
+            segments = [f" {first}" if first and not MARK.fullmatch(first) else first, *segments[1:]]
         for segment in segments:
             for word in self.cut(segment):
                 if form == "vllm" and not word.isascii() and len(word) == 1:

@@ -14,7 +14,7 @@ from tests.oracle import alignment
 from tests.oracle.documents import Document, Value, parse
 
 BEGINS = r"<think>|<thinking>|\[THINK\]|(?:<\|start\|>assistant)?<\|channel\|>analysis<\|message\|>"
-ENDS = r"</think>|</thinking>|\[/THINK\]|<\|channel\|>final<\|message\|>"
+ENDS = r"</think>|</thinking>|\[/THINK\]|(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>"
 SPECIAL = re.compile(r"<\|\w+\|>|</?s>|<end_of_turn>|\[/?INST\]")
 BEFORE_CALL = re.compile(r"(?:\s|<tool_call>|<\|\w*tool\w*\|>|\[TOOL_CALLS\]|```json|```|\[|(?<=[}\]]),)*\Z")
 BEHIND_CALL = re.compile(r"(?:\s|</tool_call>|<\|\w+\|>|</s>|```|\]|;|,(?=\s*[{\[<\]]))*")
@@ -79,6 +79,8 @@ def parts(given: Given) -> Parts:
     if trusted:
         kinds.update(known)
     thought = thinking_end(given.text)
+    while thought and given.text[thought : thought + 1].isspace():
+        thought += 1
     start = max(thought, len(given.echoed) if given.echoed and given.text.startswith(given.echoed) else 0)
     answer = []
     for index in everything:
@@ -107,8 +109,12 @@ def parts(given: Given) -> Parts:
     for index in answer:
         if kinds[index] == "outside":
             kinds[index] = "answer"
-    for index in everything:
-        if kinds[index] == "reasoning" and is_mark(words[index]):
+    thoughts = [index for index in everything if kinds[index] == "reasoning"]
+    spelled = "".join(words[index] for index in thoughts)
+    marks = {at for mark in re.finditer(f"{BEGINS}|{ENDS}", spelled) for at in range(*mark.span())}
+    for at, index in enumerate(thoughts):
+        begins = len("".join(words[other] for other in thoughts[:at]))
+        if is_mark(words[index]) or all(place in marks for place in range(begins, begins + len(words[index]))):
             kinds[index] = "outside"
     return Parts([kinds[index] for index in everything], spans, start, calls)
 

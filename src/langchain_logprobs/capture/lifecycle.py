@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import time_ns
 from typing import Any
@@ -136,7 +138,7 @@ class Lifecycle:
         if is_suppressed():  # what comes later of the run is left out too, wherever it is reported from
             self._runs.ignore(run_id)
             return None
-        run = Run(run_id, self._runs.find(parent_run_id), time_ns(), data)
+        run = Run(run_id, self._parent(parent_run_id), time_ns(), data)
         run.private = not self._settings.capture_text
         run.pieces = None
         self._own(run, name, kind, pairs)
@@ -150,6 +152,24 @@ class Lifecycle:
             max_age_seconds=settings.max_run_seconds,
         )
         return run
+
+    def _parent(self, parent_run_id: UUID | None) -> Run | None:
+        """Return the run above one that starts.
+
+        `with_fallbacks(...).invoke` hands the config that it was given to what it calls, so that nothing but
+        LangChain's context says that these calls are its own. The context counts where it names an open run in the
+        place that the callback leaves empty: below the parent that it tells, or at the root.
+        """
+        told = self._runs.find(parent_run_id)
+        known = self._runs.find(_run_in_context())
+        if known is None or known is told or (told is None and parent_run_id is not None):
+            return told
+        if told is None:
+            top = known
+            while top.parent is not None:
+                top = top.parent
+            return known if self._telemetry.is_below(top.span) else None
+        return known if known.parent is told else told
 
     def _own(self, run: Run, name: str | None, kind: Kind, pairs: Sequence[tuple[str, Any]]) -> None:
         """Start the run's span, and be the one to end it."""
@@ -200,8 +220,8 @@ class Lifecycle:
         *,
         failed: bool,
     ) -> None:
-        carried = completion_in(error)  # LangChain passes a result with an error too, which holds less
-        response = response if carried is None else carried
+        # LangChain hands an error a result too, which is empty, or holds what had been streamed.
+        response = completion_in(error) or response
         received = collect(
             run.pieces or [],
             response,
@@ -266,6 +286,15 @@ def _pairs_of(start_time: int, call: Call, received: Received, response: Any, ca
         if time is not None:
             pairs.append((name, max(0, time - start_time) / 1e9))
     return pairs
+
+
+def _run_in_context() -> UUID | None:
+    """Return the run that LangChain's context names as the one above whatever starts now."""
+    module = sys.modules.get("langchain_core.runnables.config")  # who has not imported it has no context either
+    variable = getattr(module, "var_child_runnable_config", None)
+    config = variable.get() if isinstance(variable, ContextVar) else None
+    run_id = getattr(config.get("callbacks"), "parent_run_id", None) if isinstance(config, dict) else None
+    return run_id if isinstance(run_id, UUID) else None
 
 
 def completion_in(error: BaseException | None) -> Any:

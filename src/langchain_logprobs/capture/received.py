@@ -127,6 +127,8 @@ def _told(texts: list[Any], starts: list[int]) -> list[Told]:
             told.append(Told("reasoning", starts[index], starts[index + 1]))
         elif is_of_tool_call(text):
             told.append(Told("tool_call", starts[index], starts[index + 1]))
+        else:
+            told.append(Told("nothing", starts[index], starts[index + 1]))
     return told
 
 

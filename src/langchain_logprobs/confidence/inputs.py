@@ -46,12 +46,14 @@ class Told(NamedTuple):
     """What the chunk that carried some tokens says of them: chunks of reasoning and of tool calls have no text.
 
     Attributes:
-        kind: Whether the tokens are of a reasoning text or of a tool call.
+        kind: Whether the tokens are of a reasoning text or of a tool call; `nothing` where the chunk has neither of
+            these, nor a text: langchain-openai leaves out the reasoning of servers that are not OpenAI's, and others
+            hold a text back until they have read more of it.
         start: Index of the first of them.
         end: Index behind the last one.
     """
 
-    kind: Literal["reasoning", "tool_call"]
+    kind: Literal["reasoning", "tool_call", "nothing"]
     start: int
     end: int
 

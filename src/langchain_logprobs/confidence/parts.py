@@ -7,7 +7,7 @@ carries, the marks around a reasoning text, the prompt that an echo repeats; the
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import eq
@@ -16,8 +16,8 @@ from langchain_logprobs.confidence.alignment.align import Alignment, AlignmentSt
 from langchain_logprobs.confidence.alignment.token_bytes import bytes_of, is_special, readings, utf8
 from langchain_logprobs.confidence.fields.find_json import answer_start
 from langchain_logprobs.confidence.fields.tool_calls import ToolCallReport, tool_call_confidences
-from langchain_logprobs.confidence.inputs import Asked, Choice
-from langchain_logprobs.confidence.thinking import is_mark, thinking_end
+from langchain_logprobs.confidence.inputs import Asked, Choice, Told
+from langchain_logprobs.confidence.thinking import is_mark, marks_among, thinking_end
 from langchain_logprobs.formats.tokens import Tokens
 
 
@@ -59,7 +59,8 @@ def divide(tokens: Tokens, choice: Choice, asked: Asked) -> Parts:
         asked: What was asked for.
     """
     text = choice.text
-    if not (choice.told or choice.tool_calls or choice.reasoning_text or asked.echoed):
+    known = any(told.kind != "nothing" for told in choice.told)
+    if not (known or choice.tool_calls or choice.reasoning_text or asked.echoed):
         alignment = align(tokens, text, stops=asked.stops)
         if alignment.status is AlignmentStatus.EXACT and not any(map(eq, alignment.starts, alignment.ends)):
             start = answer_start(alignment.text)
@@ -77,11 +78,14 @@ class _Division:
         self.asked = asked
         self.reasoning: set[int] = set()
         self.tool_call: set[int] = set()
+        self.call_marks: set[int] = set()  # special tokens that came with a call, which no measure is of
 
     def parts(self) -> Parts:
         alignment = self._align()
         text = alignment.text
         start = answer_start(text)
+        if start:  # white space behind a thought is no answer yet
+            start = len(text) - len(text[start:].lstrip())
         placed = self._placed(alignment)
         if not alignment.failed:
             self.reasoning.update(index for index in placed if alignment.ends[index] <= start)
@@ -94,7 +98,9 @@ class _Division:
         taken = self.reasoning | self.tool_call
         answer = [index for index in answer if index not in taken]
         taken.update(answer)
-        marks = {index for index in self.reasoning if self._is_mark(index)}
+        thought = sorted(self.reasoning)
+        spelled = marks_among([self.tokens.texts[index] for index in thought])
+        marks = {index for at, index in enumerate(thought) if at in spelled or self._is_mark(index)}
         return Parts(
             alignment,
             answer,
@@ -112,32 +118,63 @@ class _Division:
         rest = [index for index in everything if index not in known]
         text = self.choice.text
         if text == "":  # whatever the tokens spell, it is not the answer's text
-            self.reasoning |= known - self.tool_call
+            self.reasoning |= known - self.tool_call - self.call_marks
+            self._take_for_reasoning(self._without_text(), min(self.tool_call, default=len(self.tokens)))
             nowhere = [0] * len(self.tokens)
             return Alignment(AlignmentStatus.EXACT, "", len(self.tokens), nowhere, nowhere)
         alignment = align(self.tokens, text, among=rest, stops=self.asked.stops)
-        if alignment.failed and self.choice.tool_calls:
-            # Servers that send a call's arguments without any markup: they stand beside the text like a part of it.
-            called = {index for report in self._call_reports(None) for index in _tokens_of(report)}
-            without = align(
-                self.tokens, text, among=[index for index in rest if index not in called], stops=self.asked.stops
-            )
-            alignment = alignment if without.failed else without
+        for others in self._doubtful() if alignment.failed else ():
+            among = [index for index in rest if index not in others]
+            found = align(self.tokens, text, among=among, stops=self.asked.stops)
+            if not found.failed:
+                alignment = found
+                placed = (index for index in among if found.starts[index] < found.ends[index])
+                self._take_for_reasoning(others & self._without_text(), next(placed, 0))
+                break
         if alignment.failed and known:
             # What was known of some tokens does not go with the text: the text is the better witness.
             again = align(self.tokens, text, stops=self.asked.stops)
             if not again.failed:
                 self.tool_call.clear()
                 return again
-        self.reasoning |= known - self.tool_call
+        self.reasoning |= known - self.tool_call - self.call_marks
         return alignment
 
     def _told(self) -> set[int]:
         """The tokens whose chunks say that they are no part of the text."""
         for told in self.choice.told:
             if told.kind == "tool_call":
-                self.tool_call.update(range(told.start, told.end))
-        return {index for told in self.choice.told for index in range(told.start, told.end)}
+                called = range(self._behind_thought(told), told.end)
+                self.call_marks.update(index for index in called if is_special(self.tokens.texts[index]))
+                self.tool_call.update(index for index in called if index not in self.call_marks)
+        return {index for told in self.choice.told if told.kind != "nothing" for index in range(told.start, told.end)}
+
+    def _behind_thought(self, told: Told) -> int:
+        """The first token of a chunk that is no reasoning: servers that parse calls late send both in one chunk."""
+        words = self.tokens.texts[told.start : told.end]
+        joined = "".join(words)
+        end = thinking_end(joined)
+        end = end and len(joined) - len(joined[end:].lstrip())
+        return told.start + bisect_left(list(accumulate(map(len, words), initial=0)), end) if end else told.start
+
+    def _without_text(self) -> set[int]:
+        """The tokens that came in chunks that brought nothing else."""
+        return {index for told in self.choice.told if told.kind == "nothing" for index in range(told.start, told.end)}
+
+    def _doubtful(self) -> Iterator[set[int]]:
+        """Yield what may be no part of the text, the likelier first, where all tokens together do not go with it."""
+        without_text = self._without_text()
+        if without_text:
+            yield without_text
+        if self.choice.tool_calls:
+            # Servers that send a call's arguments without any markup: they stand beside the text like a part of it.
+            called = {index for report in self._call_reports(None) for index in _tokens_of(report)}
+            yield called
+            yield called | without_text
+
+    def _take_for_reasoning(self, indices: set[int], stop: int) -> None:
+        """Take the tokens before the answer whose chunks had no text for a reasoning that LangChain left out."""
+        self.reasoning.update(index for index in indices if index < stop)
 
     def _reasoning_text(self) -> set[int]:
         """The first tokens, where they spell the reasoning text that came apart; behind marks and white space."""

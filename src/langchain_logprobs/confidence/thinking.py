@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _NAMES = "think|thinking|thought|thoughts|reasoning|reason"
 _BEGIN = re.compile(
     rf"\s*(?:<(?:\w+:)?(?:{_NAMES})>|\[THINK\]|◁think▷|<\|(?:START_THINKING|begin_of_thought|think)\|>"
-    r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)[^<]*<\|message\|>)"
+    r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)(?! to=)[^<]*<\|message\|>)"
 )
 _END = re.compile(
     rf"</(?:\w+:)?(?:{_NAMES})>|\[/THINK\]|◁/think▷|<\|(?:END_THINKING|end_of_thought|/think)\|>"
-    r"|<\|channel\|>final[^<]*<\|message\|>"
+    r"|(?:<\|start\|>assistant)?<\|channel\|>final[^<]*<\|message\|>"
 )
+_END_OR_CALL = re.compile(rf"{_END.pattern}|(?=<\|start\|>assistant(?:<\|channel\|>\w+)? to=|<\|channel\|>\w+ to=)")
+"""Harmony has no end mark before a tool call: the call's header ends a thought that was seen to begin."""
 _QUOTES = frozenset("`'\"")
 
 
@@ -33,7 +36,7 @@ def thinking_end(text: str) -> int:
         return 0
     end = 0
     while begin := _BEGIN.match(text, end):
-        mark = _END.search(text, begin.end())
+        mark = _END_OR_CALL.search(text, begin.end())
         if mark is None:
             return len(text)
         end = mark.end()
@@ -64,6 +67,19 @@ def reasoning_end(text: str) -> int:
 def is_mark(text: str) -> bool:
     """Tell whether a text is nothing but a mark around a reasoning text, or white space beside one."""
     return not text.strip() or _BEGIN.fullmatch(text.strip()) is not None or _END.fullmatch(text.strip()) is not None
+
+
+def marks_among(words: Sequence[str]) -> set[int]:
+    """Return which of some tokens are nothing but a part of such a mark: several can spell one."""
+    joined = "".join(words)
+    marks = [match.span() for pattern in (_BEGIN, _END) for match in pattern.finditer(joined)]
+    found = set()
+    end = 0
+    for index, word in enumerate(words if marks else ()):
+        start, end = end, end + len(word)
+        if any(low <= start and end <= high for low, high in marks):
+            found.add(index)
+    return found
 
 
 def _places_of_marks(text: str, stop: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
@@ -195,9 +196,16 @@ def _of_fields(report: ConfidenceReport, fields: Sequence[Field], text: str) -> 
             token = report.tokens[field.min_index]
             others = _others(token.alternatives, token.token)
         rank = -1.0 if field.confidence is None else field.confidence
-        label = _label(text[field.start : field.end], field.confidence, others)
+        label = _label(_as_written(field, text), field.confidence, others)
         places.append(Place(field.start, field.end, label, rank))
     return places
+
+
+def _as_written(field: Field, text: str) -> str:
+    """Return a value as the model wrote it, 142.50 and not 142.5; but a string without its escapes."""
+    if field.kind == "string" and field.core_start > field.start:
+        return json.dumps(field.value, ensure_ascii=False)
+    return text[field.start : field.end]
 
 
 def _of_tool_calls(report: ConfidenceReport, sure: bool) -> Passage:

@@ -90,6 +90,17 @@ class Telemetry:
         first = self._gate({key: value for key, value in pairs if value is not None})
         return self._tracer.start_span(clean(name), context, _KINDS[kind], attributes=first, start_time=start_time)
 
+    def is_below(self, root: Span | None) -> bool:
+        """Tell whether the caller's current span is still the one that it was when a root span started.
+
+        If the caller has opened one since, that is where it wants what comes next.
+        """
+        if root is None:
+            return False
+        parent = getattr(root, "parent", None)
+        current = trace.get_current_span().get_span_context()
+        return bool(current.span_id == (0 if parent is None else parent.span_id))
+
     def span_id(self, span: Span | None) -> str | None:
         """Return a span's id in hexadecimal; None without one."""
         return None if span is None else trace.format_span_id(span.get_span_context().span_id)

@@ -190,7 +190,7 @@ class _Scanner:
         self.text = text
         self.size = len(text)
         self.values: list[Value] = []
-        self.open: list[tuple[int, dict[str, int] | None]] = []
+        self.open: list[tuple[int, dict[str | int, int] | None]] = []
         self.counts: list[int] = []
         self.any_shadowed = False
 
@@ -232,6 +232,11 @@ class _Scanner:
         if self.open:
             value.parent = self.open[-1][0]
             value.above = self.values[value.parent]
+            members = self.open[-1][1]
+            if members is not None:
+                if value.key in members:
+                    self.values[members[value.key]].shadowed = self.any_shadowed = True
+                members[value.key] = len(self.values)
         self.values.append(value)
 
     def _open(self, position: int, key: str | int) -> int:
@@ -299,9 +304,6 @@ class _Scanner:
         key = text[position + 1 : end]
         if "\\" in key:
             key = json.loads(text[position : end + 1], strict=False)
-        if key in members:
-            self.values[members[key]].shadowed = self.any_shadowed = True
-        members[key] = len(self.values)
         position = skip_blank(text, end + 1)
         if position == self.size:
             return None
