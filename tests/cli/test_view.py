@@ -14,7 +14,8 @@ import pytest
 
 import langchain_logprobs
 from langchain_logprobs.cli import main as cli
-from langchain_logprobs.view.sources.otlp_json import TraceFileError, read_spans
+from langchain_logprobs.view.sources.problems import SourceError
+from langchain_logprobs.view.sources.read import read_source
 
 VALUES = [0.0, -4.298773e-05, -100.0, -1e-300, 5e-324, -1.7976931348623157e308]
 TOKENS = ["", "\x00", "\\xf0\\x9f", "é😀", "[red]", "\ud83d"]
@@ -71,7 +72,7 @@ def test_every_kind_of_value_is_read_without_loss(tmp_path: Path) -> None:
     status = {"code": 2, "message": "refused"}
     line = request(span(parentSpanId="0A" * 8, attributes=attributes, events=[event], status=status))
     path.write_text(json.dumps(line), encoding="utf-8")
-    (read,) = read_spans(path)
+    (read,) = read_source(str(path))
     assert dict(read.attributes) == whole | nested
     assert (read.trace_id, read.span_id, read.parent_id) == ("ab" * 16, "01" * 8, "0a" * 8)
     assert (read.start_ns, read.end_ns, read.error) == (1000, 2_001_000, "refused")
@@ -84,7 +85,7 @@ def test_ids_in_base64_are_read_too(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     trace, span_id = (base64.b64encode(bytes([7]) * size).decode() for size in (16, 8))
     path.write_text(json.dumps(request(span(trace, span_id), span("x" * 24, "!" * 12))), encoding="utf-8")
-    first, second = read_spans(path)
+    first, second = read_source(str(path))
     assert (first.trace_id, first.span_id) == ("07" * 16, "07" * 8)
     assert second.span_id == "!" * 12
 
@@ -105,7 +106,7 @@ def test_an_exporters_file_is_read_back_as_it_was(tmp_path: Path) -> None:
         open_span.set_attributes({"tokens": TOKENS, "values": VALUES})
         open_span.add_event("logprobs.chunk", {"logprobs.token.start": 0})
     provider.shutdown()
-    (kept,), (read,) = memory.get_finished_spans(), read_spans(path)
+    (kept,), (read,) = memory.get_finished_spans(), read_source(str(path))
     expected = span_data(kept)
     assert {key: list(value) for key, value in expected.attributes.items()} == dict(read.attributes)
     assert (read.trace_id, read.span_id, read.start_ns, read.end_ns) == (
@@ -131,14 +132,14 @@ def test_an_exporters_file_is_read_back_as_it_was(tmp_path: Path) -> None:
 def test_a_line_that_is_no_request_is_named_with_cause_and_cure(tmp_path: Path, line: str) -> None:
     path = tmp_path / "t.jsonl"
     path.write_bytes(json.dumps(request(span())).encode() + b"\n" + line.encode(errors="surrogateescape") + b"\n")
-    with pytest.raises(TraceFileError, match=r"t\.jsonl, line 2: not an OTLP export request"):
-        read_spans(path)
+    with pytest.raises(SourceError, match=r"t\.jsonl, line 2"):
+        read_source(str(path))
 
 
 def test_other_signals_in_the_file_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text('{"resourceLogs": []}\n{"resourceMetrics": []}\n', encoding="utf-8")
-    assert read_spans(path) == []
+    assert read_source(str(path)) == []
 
 
 def test_view_prints_every_trace(trace_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,9 +11,9 @@ there as digests. test_golden.py replays all of it and compares attribute for at
 
 To see both values of a random document that changed, write all in full with the old source, and compare with that:
 
-    git worktree add /tmp/before COMMIT
-    PYTHONPATH=/tmp/before/src python tests/golden --write /tmp/golden --full
-    python tests/golden --compare /tmp/golden
+    git worktree add ../before COMMIT
+    PYTHONPATH=../before/src python tests/golden --write ../golden-before --full
+    python tests/golden --compare ../golden-before
 
 The recordings are made anew with `--record-model` (needs what `make demo` installs) and with `--record-providers`
 (in each environment of `make providers`); the golden files then too. Only public names of langchain_logprobs are used

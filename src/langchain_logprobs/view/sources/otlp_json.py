@@ -6,45 +6,15 @@ import base64
 import binascii
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from langchain_logprobs.view.model import EventData, SpanData
-from langchain_logprobs.view.sources.documents import documents, not_readable
-from langchain_logprobs.view.sources.problems import SourceError
-
-TraceFileError = SourceError
-"""The name that `read_spans` raised before there were other sources."""
 
 _STATUS_ERROR = (2, "STATUS_CODE_ERROR")
 _WRAPPERS = ("result", "trace")  # Jaeger's /api/v3 and Tempo's /api/v2
 _RESOURCES = ("resourceSpans", "resource_spans", "batches")  # the last one is Tempo's
 _SCOPES = ("scopeSpans", "scope_spans", "instrumentationLibrarySpans")
 _OTHER_SIGNALS = ("resourceLogs", "resourceMetrics", "resourceProfiles")
-
-
-def read_spans(path: str | Path) -> list[SpanData]:
-    """Read the spans of a file of OTLP JSON.
-
-    Args:
-        path: A file with one OTLP export request in JSON a line, or one in any layout. Logs and metrics are skipped.
-
-    Returns:
-        The spans in the order of the file.
-
-    Raises:
-        OSError: The file cannot be read.
-        SourceError: A line is not what it should be; the message names the file, the line and the cure.
-    """
-    spans: list[SpanData] = []
-    for document, line in documents(Path(path).read_bytes(), str(path)):
-        try:
-            if not isinstance(document, Mapping):
-                raise TypeError(f"{type(document).__name__} instead of an object")
-            spans.extend(spans_of(document))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise not_readable(str(path), line, error) from error
-    return spans
 
 
 def is_otlp(document: Any) -> bool:
