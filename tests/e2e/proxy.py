@@ -58,6 +58,11 @@ class Exchange:
         """The tokens of one choice with their logprobs."""
         return [(entry["token"], entry["logprob"]) for entry in self.entries(choice)]
 
+    def measured(self, choice: int = 0) -> list[tuple[str, float]]:
+        """Those that the text consists of: llama.cpp lists the end mark too, as a last token that spells nothing."""
+        carried = self.pairs(choice)
+        return carried[:-1] if carried and not carried[-1][0] else carried
+
     def tokens(self, choice: int = 0) -> list[str]:
         """The tokens of one choice."""
         return [token for token, _ in self.pairs(choice)]

@@ -55,9 +55,11 @@ def test_each_of_several_choices_has_its_own_measures(wire: RecordingProxy, trac
     choices = [event.attributes or {} for event in call.events if event.name == "logprobs.choice"]
     assert [each["logprobs.choice.index"] for each in choices] == [0, 1, 2]
     for index, each in enumerate(choices):
-        carried = [value for _, value in exchange.pairs(index)]
+        carried = [value for _, value in exchange.measured(index)]
         assert each["logprobs.token.count"] == len(carried)
         assert each["logprobs.sum"] == pytest.approx(math.fsum(carried), rel=1e-12)
-    everything = [value for index in range(3) for _, value in exchange.pairs(index)]
+    everything = [value for index in range(3) for _, value in exchange.measured(index)]
     assert attributes(call)["logprobs.token.count"] == len(everything)
+    end_marks = sum(len(exchange.pairs(index)) for index in range(3)) - len(everything)
+    assert attributes(call).get("logprobs.token.outside_count", 0) == end_marks
     assert attributes(call)["logprobs.mean"] == pytest.approx(math.fsum(everything) / len(everything), rel=1e-12)
