@@ -69,7 +69,7 @@ async def cancelled(model: SlowModel, running: Coroutine[Any, Any, Any]) -> None
 def test_a_cancelled_ainvoke_for_which_langchain_reports_nothing() -> None:
     traced, model = Traced(), SlowModel()
     asyncio.run(cancelled(model, model.ainvoke("hi", config=traced.config)))
-    wait_until(lambda: traced.handler.open_runs == 0)
+    wait_until(lambda: traced.open_spans == 0)
     assert traced.call.attributes["logprobs.status"] == "partial"
     assert traced.call.attributes["logprobs.status.reason"].startswith("abandoned")
     assert traced.call.status.status_code is StatusCode.UNSET
@@ -87,7 +87,7 @@ def test_a_timeout_inside_a_chain_closes_the_call_with_its_parent() -> None:
 
     with pytest.raises(TimeoutError):
         asyncio.run(RunnableLambda(impatient).ainvoke("hi", config=traced.config))
-    wait_until(lambda: traced.handler.open_runs == 0)
+    wait_until(lambda: traced.open_spans == 0)
     assert traced.call.attributes["logprobs.status"] == "partial"
     assert len(traced.spans) == 2
 
@@ -101,7 +101,7 @@ def test_a_cancelled_astream_keeps_what_had_arrived_and_is_no_error() -> None:
             arrived.append(chunk.content)
 
     asyncio.run(cancelled(model, consume()))
-    wait_until(lambda: traced.handler.open_runs == 0)
+    wait_until(lambda: traced.open_spans == 0)
     assert traced.call.attributes["logprobs.status"] == "partial"
     assert traced.call.attributes["logprobs.tokens"] == tuple(arrived) == tuple(TOKENS[:3])
     assert traced.call.status.status_code is StatusCode.UNSET
@@ -123,7 +123,7 @@ def test_a_stream_that_is_not_read_to_its_end(how: str) -> None:
         for _ in stream:
             break
         del stream
-    wait_until(lambda: traced.handler.open_runs == 0)
+    wait_until(lambda: traced.open_spans == 0)
     taken = 3 if how == "break" else 2
     assert traced.call.attributes["logprobs.tokens"] == tuple(TOKENS[:taken])
     assert traced.call.attributes["logprobs.status"] == "partial"
@@ -144,7 +144,7 @@ def test_a_merge_error_inside_langchain() -> None:
     with pytest.raises(TypeError):
         list(UnmergeableModel().stream("hi", config=traced.config))
     gc.collect()
-    wait_until(lambda: traced.handler.open_runs == 0)
+    wait_until(lambda: traced.open_spans == 0)
     assert traced.call.attributes["logprobs.tokens"] == tuple(TOKENS)
     assert traced.call.attributes["logprobs.values"] == tuple(LOGPROBS)
 
@@ -227,7 +227,7 @@ def test_a_forgotten_run_that_stays_silent_is_closed() -> None:
     traced, number = Traced(), uuid4().int
     start(traced, UUID(int=number))
     traced.handler.on_llm_new_token("As", run_id=UUID(int=number), logprobs={"content": ENTRIES[:1]})
-    wait_until(lambda: traced.handler.open_runs == 0)
+    wait_until(lambda: traced.open_spans == 0)
     assert traced.call.attributes["logprobs.status.reason"] == "abandoned: LangChain reported no end"
     assert traced.call.attributes["logprobs.tokens"] == ("As",)
 

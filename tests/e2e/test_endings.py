@@ -114,11 +114,11 @@ class Scene:
         # A run of which LangChain reports no end is closed once LangChain has let go of it, which for the v3 protocol's
         # streams takes the garbage collector.
         gc.collect()
-        return self.traced.handler.open_runs == 0 or None
+        return self.traced.open_spans == 0 or None
 
     def assert_ended_once(self, *, by_server: bool = False) -> None:
         traced = self.traced
-        wait_for(self._nothing_open, timeout=PATIENCE, what="the last open run's end")
+        wait_for(self._nothing_open, timeout=PATIENCE, what="the last open span's end")
         traced.assert_complete()
         calls = traced.calls
         assert len(calls) == len(self.delivered.runs) == self.path.calls

@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from langchain_logprobs import LogprobsCallbackHandler, Settings
+from tests.support import OpenSpans
 
 
 class Traced:
@@ -33,12 +34,19 @@ class Traced:
         self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         for processor in processors:
             self.provider.add_span_processor(processor)
+        self._open = OpenSpans()
+        self.provider.add_span_processor(self._open)
         self.handler = LogprobsCallbackHandler(settings or Settings(), tracer_provider=self.provider)
 
     @property
     def config(self) -> RunnableConfig:
         """What a user adds to a call."""
         return {"callbacks": [self.handler]}
+
+    @property
+    def open_spans(self) -> int:
+        """How many spans have started and not ended."""
+        return self._open.count
 
     @property
     def spans(self) -> list[ReadableSpan]:
