@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.callbacks import BaseCallbackHandler, CallbackManagerForLLMRun
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -164,6 +164,20 @@ class Traced:
         return span
 
 
+class Listener(BaseCallbackHandler):
+    """Somebody else's handler, which writes down what it was told."""
+
+    def __init__(self, inline: bool) -> None:
+        self.run_inline = inline
+        self.heard: list[str] = []
+
+    def on_llm_start(self, *_: Any, **__: Any) -> None:
+        self.heard.append("start")
+
+    def on_llm_end(self, *_: Any, **__: Any) -> None:
+        self.heard.append("end")
+
+
 class ScriptedModel(BaseChatModel):
     """A chat model that answers with these entries, invoked or streamed, as langchain-openai's would."""
 
@@ -206,4 +220,15 @@ class ScriptedModel(BaseChatModel):
             yield ChatGenerationChunk(message=AIMessageChunk(content=item["token"]), generation_info=info)
 
 
-__all__ = ["ENTRIES", "LOGPROBS", "TOKENS", "ScriptedModel", "Traced", "chunks", "completion", "entry", "sse"]
+__all__ = [
+    "ENTRIES",
+    "LOGPROBS",
+    "TOKENS",
+    "Listener",
+    "ScriptedModel",
+    "Traced",
+    "chunks",
+    "completion",
+    "entry",
+    "sse",
+]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypedDict
 from uuid import uuid4
 
 import pytest
-from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, CallbackManagerForLLMRun
+from langchain_core.callbacks import AsyncCallbackHandler, CallbackManagerForLLMRun
 from langchain_core.documents import Document
 from langchain_core.language_models import FakeListLLM
 from langchain_core.language_models.llms import LLM
@@ -33,7 +33,18 @@ from pydantic import SecretStr
 from langchain_logprobs import Settings
 from langchain_logprobs.handler import LogprobsCallbackHandler
 from tests.providers.wire import WireServer, json_body, sse
-from tests.support import ENTRIES, LOGPROBS, TOKENS, ScriptedModel, Traced, chunks, completion, entry, openai_answer
+from tests.support import (
+    ENTRIES,
+    LOGPROBS,
+    TOKENS,
+    Listener,
+    ScriptedModel,
+    Traced,
+    chunks,
+    completion,
+    entry,
+    openai_answer,
+)
 
 PROMPT = ChatPromptTemplate.from_template("{question}")
 
@@ -484,18 +495,6 @@ def test_tokens_in_the_callbacks_keywords_count_too() -> None:
     assert traced.call.name == "text_completion"
     assert traced.call.attributes["logprobs.source"] == "openai.completions"
     assert traced.call.attributes["logprobs.values"] == tuple(LOGPROBS)
-
-
-class Listener(BaseCallbackHandler):
-    def __init__(self, inline: bool) -> None:
-        self.run_inline = inline
-        self.heard: list[str] = []
-
-    def on_llm_start(self, *_: Any, **__: Any) -> None:
-        self.heard.append("start")
-
-    def on_llm_end(self, *_: Any, **__: Any) -> None:
-        self.heard.append("end")
 
 
 class AsyncListener(AsyncCallbackHandler):

@@ -6,24 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import FakeListLLM
 
 from langchain_logprobs import LogprobsCallbackHandler
 from langchain_logprobs.capture.inline import guarded
-from tests.support import ScriptedModel, Traced
-
-
-class Listener(BaseCallbackHandler):
-    def __init__(self, inline: bool) -> None:
-        self.run_inline = inline
-        self.heard: list[str] = []
-
-    def on_llm_start(self, *_: Any, **__: Any) -> None:
-        self.heard.append("start")
-
-    def on_llm_end(self, *_: Any, **__: Any) -> None:
-        self.heard.append("end")
+from tests.support import Listener, ScriptedModel, Traced
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -25,6 +25,7 @@ from langchain_logprobs.formats.read import (
     size_of,
 )
 from langchain_logprobs.formats.tokens import Alternative, TokenLogprob, Tokens
+from tests.formats.reading import pairs, read
 
 
 def anything(*values: Any) -> tuple[Any, ...]:
@@ -646,16 +647,6 @@ ROWS = [
     Row("litellm's router, the request's flag", True, None, []),
     Row("a class", SdkLogprobs, None, [], malformed=1),
 ]
-
-
-def read(container: Any, text: str | None = None) -> Reading:
-    reading = Reading()
-    read_container(container, reading, text)
-    return reading
-
-
-def pairs(tokens: Any) -> list[tuple[str, float | None]]:
-    return [(each.token, each.logprob) for each in tokens]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

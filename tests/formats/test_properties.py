@@ -10,20 +10,10 @@ from hypothesis import strategies as st
 
 from langchain_logprobs.formats.answer import find_container, read_logprobs
 from langchain_logprobs.formats.entries import Reading, read_entries, read_plain
-from langchain_logprobs.formats.read import FORMATS, read_container, size_of
+from langchain_logprobs.formats.read import FORMATS, size_of
 from langchain_logprobs.formats.tokens import Alternative, TokenLogprob, Tokens
+from tests.formats.reading import pairs, read
 from tests.profile import examples
-
-
-def read(container: Any, text: str | None = None) -> Reading:
-    reading = Reading()
-    read_container(container, reading, text)
-    return reading
-
-
-def pairs(tokens: Any) -> list[tuple[str, float | None]]:
-    return [(each.token, each.logprob) for each in tokens]
-
 
 KEYS = [
     *("content", "refusal", "reasoning_content", "tokens", "token_logprobs", "top_logprobs", "token_ids"),
