@@ -120,6 +120,12 @@ SCENARIOS: dict[str, Callable[[], Any]] = {
     "`chain.with_fallbacks([other])`: the chain fails behind an answer of .3, the other one's is of .9": lambda: chain(
         chain(model(0.3), parser(True)).with_fallbacks([chain(model(0.9))])
     ),
+    "`model.with_fallbacks([other]).invoke()`, no chain around it: the model fails, the other one answers with .7": (
+        lambda: model(None).with_fallbacks([model(0.7)])
+    ),
+    "fallbacks of fallbacks: two models fail, the last one answers with .8": lambda: chain(
+        model(None).with_fallbacks([model(None).with_fallbacks([model(0.8)])])
+    ),
     "an answer of .5 out of LangChain's cache": cached,
 }
 

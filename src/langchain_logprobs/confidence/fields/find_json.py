@@ -56,7 +56,8 @@ def find_document(text: str, start: int = 0, schema: object = None) -> Document 
        lines (a complete object or array on each line and nothing else) are an array of them, whose items have the
        paths /0, /1 and so on; unless the schema says that the answer is an object, which then is the last of them.
     2. Else, where a schema is known, the last complete document that fits its top level: its type, and its required
-       keys, or any of its keys where none is required; else the last one that is cut off and has one of its keys.
+       keys, or any of its keys where none is required; in a fence (see 3) before one in prose, wherever each stands;
+       else the last one that is cut off and has one of its keys.
     3. Else the last complete document: of those in a fence (``` or ~~~, for JSON or without a language, before those
        for another language) before those in prose; an object, or an array that holds one, before other arrays, and a
        lone number in brackets, which is a citation, last.
