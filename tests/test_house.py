@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,12 @@ BREACHES = {
 """By the id of a contract in pyproject.toml: imports that it must refuse, each added to a module."""
 
 
+needs_import_linter = pytest.mark.skipif(
+    find_spec("importlinter") is None,
+    reason="import-linter is in the group lint, which `make test` and `make lint` have",
+)
+
+
 def lint_imports(source: Path, contract: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run import-linter on a copy of the package, with the contracts of pyproject.toml."""
     run = "from importlinter.cli import lint_imports_command; lint_imports_command()"
@@ -108,6 +115,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return source
 
 
+@needs_import_linter
 def test_the_import_rules_hold(copied: Path) -> None:
     done = lint_imports(copied)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -117,6 +125,7 @@ def test_every_import_rule_is_broken_below() -> None:
     assert {contract["id"] for contract in CONTRACTS} == set(BREACHES)
 
 
+@needs_import_linter
 @pytest.mark.parametrize(
     ("contract", "module", "line"),
     [(contract, *breach) for contract, breaches in BREACHES.items() for breach in breaches],

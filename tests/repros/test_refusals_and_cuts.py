@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -63,6 +64,8 @@ def test_an_answer_that_was_cut_off_is_read_out_of_the_exception(
     assert type(raised).__name__ == error
     assert said["logprobs.status"] == "partial"
     assert said["logprobs.status.reason"] == f"ended early by {error}"
+    if "completion" not in inspect.signature(type(raised)).parameters:
+        return  # the oldest openai hands nothing over with its ContentFilterFinishReasonError
     assert said["gen_ai.response.finish_reasons"] == (finish,)
     if language == "nothing":
         assert said.get("logprobs.token.count", 0) == 0
