@@ -96,7 +96,7 @@ BREACHES = {
 
 needs_import_linter = pytest.mark.skipif(
     find_spec("importlinter") is None,
-    reason="import-linter is in the group lint, which `make test` and `make lint` have",
+    reason="import-linter is in the group lint, which `make test` has",
 )
 
 
