@@ -115,7 +115,7 @@ def work(rounds: int) -> dict[str, dict[str, float]]:
         merged = merge_chat_generation_chunks(chunks)
         assert merged is not None
         response = LLMResult(generations=[[merged]])
-        pieces = [item for container in containers for item in (0, "", container)]
+        pieces = [item for container in containers for item in (0, container["content"][0]["token"], container)]
         tokens = collect(pieces, None).choices[0].reading.tokens
 
         def end(chunks: list[Any] = chunks, response: Any = response) -> Callable[[], object]:
