@@ -16,7 +16,8 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvid
 from langchain_logprobs.confidence.inputs import Chunks
 from langchain_logprobs.confidence.report import ConfidenceReport
 from langchain_logprobs.settings import Settings
-from langchain_logprobs.telemetry import attributes, names
+from langchain_logprobs.telemetry import attributes, names, process
+from langchain_logprobs.telemetry.batches import warn_of_large_batches
 from langchain_logprobs.telemetry.events import Event
 from langchain_logprobs.telemetry.gate import Gate, clean
 from langchain_logprobs.telemetry.layout import Layout, lay_out
@@ -69,7 +70,9 @@ class Telemetry:
         """Take the providers; None stands for the process's own, even if it is set up later."""
         self._settings = settings
         self._gate = Gate(capture_text=settings.capture_text)
+        self._provider = tracer_provider
         self._tracer = trace.get_tracer(SCOPE, version, tracer_provider)
+        self._looked_at_batches = False
         self._metrics = Metrics(meter_provider, version)
         wants_logs = settings.events in ("log", "both")
         self._logger = get_logger(SCOPE, version, logger_provider) if wants_logs else None
@@ -155,6 +158,7 @@ class Telemetry:
         passage = passage_of(report) if settings.capture_text else Passage("", [])
         layout = None
         if report.has_tokens:
+            self._look_at_batches()
             layout = lay_out(report, passage, call.chunks, call.start_time, call.end_time, settings)
         summary = attributes.present(
             pair
@@ -176,6 +180,11 @@ class Telemetry:
                 span.add_event(event.name, self._gate(event.attributes), event.time)
             for event in layout.log_events:
                 self._emit(event, context)
+
+    def _look_at_batches(self) -> None:
+        if not self._looked_at_batches:
+            self._looked_at_batches = True
+            warn_of_large_batches(self._provider or process.tracer_provider(), self._settings)
 
     def _texts(self, call: EndedCall, passage: Passage, layout: Layout | None) -> Iterator[tuple[str, Any]]:
         """Yield what a person reads: the answer, as messages and with its unsure places."""
