@@ -1,4 +1,4 @@
-"""Every span arrives at a gRPC server of default limits, with default settings of everything: ours and the app's own."""
+"""Every span arrives at a gRPC server of default limits, all settings at their defaults: ours and the application's."""
 
 from __future__ import annotations
 
@@ -11,19 +11,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, LLMResult
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
-grpc = pytest.importorskip("grpc")
-
-from langchain_core.messages import AIMessage  # noqa: E402
-from langchain_core.outputs import ChatGeneration, LLMResult  # noqa: E402
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: E402
-from opentelemetry.sdk.trace import TracerProvider  # noqa: E402
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter  # noqa: E402
-
-from langchain_logprobs import LogprobsCallbackHandler  # noqa: E402
-from langchain_logprobs.otlp import SplittingSpanExporter  # noqa: E402
-from tests.otlp.receiver import grpc_receiver  # noqa: E402
-from tests.support import entry  # noqa: E402
+from langchain_logprobs import LogprobsCallbackHandler
+from langchain_logprobs.otlp import SplittingSpanExporter
+from tests.otlp.receiver import grpc_receiver
+from tests.support import entry
 
 TOKENS = 2_000
 WORDS = [" river", " shapes", " the", " land", " it", " crosses"]
@@ -96,7 +93,6 @@ trace.get_tracer_provider().force_flush()
 
 def instrumented(endpoint: str, **environ: str) -> Sequence[str]:
     """Run the application under `opentelemetry-instrument`; return what it wrote on standard error."""
-    pytest.importorskip("opentelemetry.distro")
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("OTEL_", "LANGCHAIN_"))}
     command = os.path.join(os.path.dirname(sys.executable), "opentelemetry-instrument")
     done = subprocess.run(

@@ -1,8 +1,10 @@
-"""A batch goes out in parts, each of at most so many bytes, in order, and each is sent whatever becomes of the others."""
+"""A batch goes out in parts of at most so many bytes, in order; each is sent whatever becomes of the others."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -210,7 +212,6 @@ def test_a_size_that_nothing_fits_in(wrong: int) -> None:
 def test_the_exporter_that_the_environment_asks_for(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, environ: dict[str, str], module: str
 ) -> None:
-    pytest.importorskip("grpc")
     for name in [name for name in os.environ if name.startswith("OTEL_")]:
         monkeypatch.delenv(name)
     for name, text in environ.items():
@@ -220,3 +221,17 @@ def test_the_exporter_that_the_environment_asks_for(
     assert exporter._max_bytes == MAX_BYTES
     assert ("http/json" in caplog.text) == ("http/json" in environ.values())
     exporter.shutdown()
+
+
+WITHOUT_THE_SDK = """
+import sys
+sys.modules["opentelemetry.sdk.trace"] = None
+import langchain_logprobs
+import langchain_logprobs.otlp
+"""
+
+
+def test_without_the_extra_the_error_names_it() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_THE_SDK], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith('pip install "langchain-logprobs[otlp]"')

@@ -6,20 +6,16 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
 from opentelemetry.sdk.trace import ConcurrentMultiSpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from langchain_logprobs import LogprobsCallbackHandler, Settings
+from langchain_logprobs.otlp import SplittingSpanExporter
 from langchain_logprobs.telemetry import batches
 from tests.support import ScriptedModel
-
-pytest.importorskip("grpc")
-
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc  # noqa: E402
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http  # noqa: E402
-
-from langchain_logprobs.otlp import SplittingSpanExporter  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
