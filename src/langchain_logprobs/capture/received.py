@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from itertools import accumulate, compress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -87,6 +88,40 @@ def collect(
     elif dropped_pieces:
         lost = f"{dropped_pieces} chunks came after the first {len(times)} (Settings.max_chunks)"
     return Received(choices, lost, first_chunk_time=times[0] if times else None)
+
+
+def tokens_held(pieces: Pieces | None, response: LLMResult | None) -> int:
+    """Return about how many tokens a run holds on to until it is read, at least one."""
+    streamed = len(pieces or ()) // ITEMS_A_PIECE
+    try:
+        return max(1, streamed, sum(size_of(container_in(generation)) for generation in _generations(response)))
+    except Exception:  # a container of somebody's own; it is said when it is read
+        return max(1, streamed)
+
+
+def kept(response: LLMResult | None) -> LLMResult | None:
+    """Return a result that stays as it is while the program goes on with its message, and takes the logprobs off it."""
+    generations = _generations(response)
+    if response is None or not generations:
+        return response
+    try:
+        return response.model_copy(update={"generations": [[_kept_generation(each) for each in generations]]})
+    except Exception:  # an object of somebody's own in its place
+        return response
+
+
+def _kept_generation(generation: Any) -> Any:
+    update: dict[str, Any] = {"generation_info": copy.copy(generation.generation_info)}
+    message = getattr(generation, "message", None)
+    if message is not None:
+        update["message"] = message.model_copy(
+            update={
+                name: copy.copy(value)
+                for name in ("content", "response_metadata", "additional_kwargs", "tool_calls")
+                if isinstance(value := getattr(message, name, None), (dict, list))
+            }
+        )
+    return generation.model_copy(update=update)
 
 
 def _generations(response: LLMResult | None) -> list[Any]:

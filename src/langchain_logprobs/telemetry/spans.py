@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from opentelemetry import trace
@@ -27,6 +29,8 @@ from langchain_logprobs.telemetry.roll_up import RollUp
 from langchain_logprobs.telemetry.sentences import Passage, passage_of
 
 SCOPE = "langchain_logprobs"
+
+logger: logging.Logger = logging.getLogger("langchain_logprobs")
 
 Kind = Literal["internal", "client"]
 _KINDS = {"internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT}
@@ -73,6 +77,7 @@ class Telemetry:
         self._provider = tracer_provider
         self._tracer = trace.get_tracer(SCOPE, version, tracer_provider)
         self._looked_at_batches = False
+        self._drained: object = None
         self._metrics = Metrics(meter_provider, version)
         wants_logs = settings.events in ("log", "both")
         self._logger = get_logger(SCOPE, version, logger_provider) if wants_logs else None
@@ -186,6 +191,25 @@ class Telemetry:
             self._looked_at_batches = True
             warn_of_large_batches(self._provider or process.tracer_provider(), self._settings)
 
+    def drain_before_flush(self, drain: Callable[[float], bool]) -> None:
+        """See to it that a flush or the shutdown of the provider in force first ends the spans that still are to be.
+
+        Args:
+            drain: Ends them, within so many seconds.
+        """
+        provider = self._provider or process.tracer_provider()
+        if provider is None or provider is self._drained:
+            return
+        self._drained = provider
+        try:
+            from langchain_logprobs.telemetry.draining import add_first
+        except ModuleNotFoundError:  # a provider of somebody's own, without OpenTelemetry's SDK
+            known = False
+        else:
+            known = add_first(provider, drain)
+        if not known:
+            _say_not_drained(type(provider).__name__)
+
     def _texts(self, call: EndedCall, passage: Passage, layout: Layout | None) -> Iterator[tuple[str, Any]]:
         """Yield what a person reads: the answer, as messages and with its unsure places."""
         settings = self._settings
@@ -208,6 +232,15 @@ class Telemetry:
             attributes=self._gate(event.attributes),
             body=event.attributes.get(names.ABOUT) if self._settings.capture_text else None,
         )
+
+
+@cache
+def _say_not_drained(provider: str) -> None:
+    logger.warning(
+        "langchain-logprobs: a flush or the shutdown of this %s does not wait for deferred endings (Settings.deferred): "
+        "call the handler's flush() before",
+        provider,
+    )
 
 
 def _type_name(error: BaseException) -> str:
