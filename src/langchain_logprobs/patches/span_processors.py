@@ -1,4 +1,4 @@
-"""Put a span processor before those that a tracer provider of OpenTelemetry's SDK has: it only lets one be added last."""
+"""Put a span processor before those that a tracer provider has; OpenTelemetry's SDK only lets one be added last."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ class Telemetry:
     def _look_at_batches(self) -> None:
         if not self._looked_at_batches:
             self._looked_at_batches = True
-            warn_of_large_batches(self._provider or process.tracer_provider(), self._settings)
+            warn_of_large_batches(self._provider_in_force(), self._settings)
 
     def drain_before_flush(self, drain: Callable[[float], bool]) -> None:
         """See to it that a flush or the shutdown of the provider in force first ends the spans that still are to be.
@@ -197,8 +197,8 @@ class Telemetry:
         Args:
             drain: Ends them, within so many seconds.
         """
-        provider = self._provider or process.tracer_provider()
-        if provider is None or provider is self._drained:
+        provider = self._provider_in_force()
+        if provider is self._drained:
             return
         self._drained = provider
         try:
@@ -207,8 +207,11 @@ class Telemetry:
             known = False
         else:
             known = add_first(provider, drain)
-        if not known:
+        if not known and hasattr(provider, "force_flush"):  # one that does nothing has none
             _say_not_drained(type(provider).__name__)
+
+    def _provider_in_force(self) -> TracerProvider | None:
+        return process.tracer_provider() if process.is_own(self._provider) else self._provider
 
     def _texts(self, call: EndedCall, passage: Passage, layout: Layout | None) -> Iterator[tuple[str, Any]]:
         """Yield what a person reads: the answer, as messages and with its unsure places."""
@@ -237,8 +240,8 @@ class Telemetry:
 @cache
 def _say_not_drained(provider: str) -> None:
     logger.warning(
-        "langchain-logprobs: a flush or the shutdown of this %s does not wait for deferred endings (Settings.deferred): "
-        "call the handler's flush() before",
+        "langchain-logprobs: a flush or the shutdown of this %s does not wait for deferred endings "
+        "(Settings.deferred): call the handler's flush() before",
         provider,
     )
 
