@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from operator import itemgetter
+from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from langchain_core.output_parsers import StrOutputParser
+from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableLambda, RunnableParallel
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ConcurrentMultiSpanProcessor, TracerProvider
@@ -114,13 +117,13 @@ def broken_off(traced: Traced) -> None:
     asyncio.run(cancelled(model, read()))
     other = SlowModel()
     asyncio.run(cancelled(other, other.ainvoke("q", config=traced.config)))
-    wait_until(lambda: traced.handler.open_runs == 0)
+    wait_until(lambda: traced.open_spans == 0)
 
 
 def graph(traced: Traced) -> None:
     from langgraph.graph import END, START, MessagesState, StateGraph
 
-    steps = StateGraph(MessagesState)
+    steps: Any = StateGraph(MessagesState)
     steps.add_node("ask", lambda state: {"messages": [ScriptedModel(entries=UNSURE).invoke(state["messages"])]})
     steps.add_edge(START, "ask")
     steps.add_edge("ask", END)
@@ -237,6 +240,44 @@ def test_a_message_that_the_program_goes_on_with() -> None:
     assert "something else" not in traced.call.attributes["gen_ai.output.messages"]
 
 
+class ManyKinds(ScriptedModel):
+    """Answers with content blocks and a tool call."""
+
+    def _generate(self, *args: Any, **kwargs: Any) -> Any:
+        result = super()._generate(*args, **kwargs)
+        message: Any = result.generations[0].message
+        message.content = [{"type": "text", "text": message.content}]
+        message.tool_calls = [{"name": "look", "args": {"at": "it"}, "id": "1", "type": "tool_call"}]
+        return result
+
+
+def test_lists_that_the_program_goes_on_with() -> None:
+    plain, traced = Traced(Settings()), deferred()
+    ManyKinds().invoke("q", config=plain.config)
+    with thread_held():
+        message: Any = ManyKinds().invoke("q", config=traced.config)
+        message.tool_calls.clear()
+        message.content.append({"type": "text", "text": "more"})
+    assert written(traced) == written(plain)
+
+
+@pytest.mark.parametrize("odd", [None, 17, LLMResult(generations=[]), LLMResult(generations=[[]])])
+def test_an_end_with_an_odd_result(odd: Any) -> None:
+    traced, run_id = deferred(), uuid4()
+    traced.handler.on_chat_model_start({}, [[]], run_id=run_id, invocation_params={"logprobs": True})
+    traced.handler.on_llm_end(odd, run_id=run_id)
+    assert traced.call.attributes["logprobs.status"] == "missing"
+
+
+def test_a_generation_of_somebodys_own() -> None:
+    traced, run_id = deferred(), uuid4()
+    entries = {"content": ENTRIES}
+    generation = SimpleNamespace(text="".join(TOKENS), generation_info={"logprobs": entries}, message=17)
+    traced.handler.on_chat_model_start({}, [[]], run_id=run_id)
+    traced.handler.on_llm_end(SimpleNamespace(generations=[[generation]], llm_output=None), run_id=run_id)
+    assert traced.call.attributes["logprobs.tokens"] == tuple(TOKENS)
+
+
 def test_on_call_sees_the_callers_context_and_span() -> None:
     traced, seen = Traced(), []
     handler = LogprobsCallbackHandler(
@@ -338,7 +379,7 @@ def test_without_deferred_nothing_is_added() -> None:
     traced = Traced(Settings())
     ScriptedModel().invoke("q", config=traced.config)
     kinds = [type(each).__name__ for each in traced.provider._active_span_processor._span_processors]
-    assert kinds == ["SimpleSpanProcessor"]
+    assert "DrainingProcessor" not in kinds
 
 
 def test_a_provider_that_flushes_all_at_once_is_named_with_the_cure(caplog: pytest.LogCaptureFixture) -> None:

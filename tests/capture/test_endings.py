@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -60,9 +61,14 @@ def test_a_drain_does_what_waits_and_waits_for_what_is_being_done() -> None:
 
 def test_several_who_drain_at_once_keep_the_order() -> None:
     endings, done = Endings(), []
+
+    def slowly(number: int) -> None:
+        time.sleep(0.0001)
+        done.append(number)
+
     with blocked(endings):
         for number in range(300):
-            endings.put(lambda number=number: (time.sleep(0.0001), done.append(number)), 1, MOST)
+            endings.put(partial(slowly, number), 1, MOST)
         threads = [threading.Thread(target=endings.drain, args=(60,)) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -75,10 +81,15 @@ def test_several_who_drain_at_once_keep_the_order() -> None:
 def test_an_ending_has_the_context_of_whoever_put_it_off() -> None:
     variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="none")
     endings, seen = Endings(), []
+
+    def look() -> None:
+        seen.append(variable.get())
+        variable.set("changed")
+
     with blocked(endings):
         for text in ("one", "two"):
             token = variable.set(text)
-            endings.put(lambda: (seen.append(variable.get()), variable.set("changed")), 1, MOST)
+            endings.put(look, 1, MOST)
             variable.reset(token)
     assert endings.drain(60)
     assert seen == ["one", "two"]

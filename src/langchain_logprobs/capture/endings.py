@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import threading
 import time
 from collections import deque
@@ -34,7 +35,7 @@ class Endings:
         self._counting = threading.RLock()
         self._doing = threading.Lock()
         self._doer: int | None = None
-        self._wake = threading.Event()
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def __len__(self) -> int:
         """Return how many wait."""
@@ -71,7 +72,7 @@ class Endings:
         if self._closed or not self._has_thread():
             self.drain(EXIT_SECONDS)
         else:
-            self._wake.set()
+            self._wake.put(None)
         return True
 
     def drain(self, seconds: float) -> bool:
@@ -131,8 +132,7 @@ class Endings:
 
     def _work(self) -> None:
         while True:
-            self._wake.wait()
-            self._wake.clear()
+            self._wake.get()
             while self._waiting:
                 self.drain(60.0)
 
