@@ -37,8 +37,12 @@ def blocked(endings: Endings) -> Iterator[None]:
 
 def test_they_are_done_in_their_order_by_one_other_thread() -> None:
     endings, done = Endings(), []
+
+    def note(number: int) -> None:
+        done.append((number, threading.current_thread().name))
+
     for number in range(500):
-        endings.put(lambda number=number: done.append((number, threading.current_thread().name)), 0, MOST)
+        endings.put(partial(note, number), 0, MOST)
     deadline = time.monotonic() + 60
     while len(done) < 500:
         assert time.monotonic() < deadline
@@ -47,10 +51,11 @@ def test_they_are_done_in_their_order_by_one_other_thread() -> None:
 
 
 def test_a_drain_does_what_waits_and_waits_for_what_is_being_done() -> None:
-    endings, done = Endings(), []
+    endings = Endings()
+    done: list[int] = []
     with blocked(endings):
         for number in range(5):
-            endings.put(lambda number=number: done.append(number), 1, MOST)
+            endings.put(partial(done.append, number), 1, MOST)
         assert len(endings) == 5
         assert endings.drain(0.05) is False
         assert done == []

@@ -19,7 +19,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
 from langchain_logprobs.otlp import MAX_BYTES, SplittingOTLPSpanExporter, SplittingSpanExporter
-from langchain_logprobs.otlp.encoded_size import origin_size, span_size
+from langchain_logprobs.telemetry.encoded_size import origin_size, span_size
 
 RESOURCE = Resource({"service.name": "a service", "process.pid": 17})
 SCOPE = InstrumentationScope("a scope", "1.0", "https://schema", {"a": True})

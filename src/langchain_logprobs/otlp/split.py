@@ -11,7 +11,7 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from langchain_logprobs.otlp.encoded_size import origin_size, span_size
+from langchain_logprobs.telemetry.encoded_size import origin_size, span_size
 
 MAX_BYTES = 4_000_000
 """Under the 4 MiB (4,194,304 bytes) that gRPC servers, the OpenTelemetry Collector among them, take by default."""

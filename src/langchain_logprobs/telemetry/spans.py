@@ -20,6 +20,8 @@ from langchain_logprobs.confidence.report import ConfidenceReport
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import attributes, names, process
 from langchain_logprobs.telemetry.batches import warn_of_large_batches
+from langchain_logprobs.telemetry.bounds import bounded, cut_strings, cut_text, most_of_a_string
+from langchain_logprobs.telemetry.encoded_size import attributes_size
 from langchain_logprobs.telemetry.events import Event
 from langchain_logprobs.telemetry.gate import Gate, clean
 from langchain_logprobs.telemetry.layout import Layout, lay_out
@@ -74,6 +76,7 @@ class Telemetry:
         """Take the providers; None stands for the process's own, even if it is set up later."""
         self._settings = settings
         self._gate = Gate(capture_text=settings.capture_text)
+        self._most = most_of_a_string(settings.span_bytes)
         self._provider = tracer_provider
         self._tracer = trace.get_tracer(SCOPE, version, tracer_provider)
         self._looked_at_batches = False
@@ -95,8 +98,9 @@ class Telemetry:
             pairs: Its first attributes, which samplers can see.
         """
         context = None if parent is None else trace.set_span_in_context(parent)
-        first = self._gate({key: value for key, value in pairs if value is not None})
-        return self._tracer.start_span(clean(name), context, _KINDS[kind], attributes=first, start_time=start_time)
+        first = cut_strings(self._gate({key: value for key, value in pairs if value is not None}), self._most)
+        name = cut_text(clean(name), self._most)
+        return self._tracer.start_span(name, context, _KINDS[kind], attributes=first, start_time=start_time)
 
     def is_below(self, root: Span | None) -> bool:
         """Tell whether the caller's current span is still the one that it was when a root span started.
@@ -132,12 +136,13 @@ class Telemetry:
             return
         try:
             if roll_up is not None:
-                span.set_attributes(self._gate(attributes.present(attributes.roll_up(roll_up)), roll_up.known_paths))
+                summed = self._gate(attributes.present(attributes.roll_up(roll_up)), roll_up.known_paths)
+                span.set_attributes(cut_strings(summed, self._most))
             if error is not None:
-                span.set_attribute(names.ERROR_TYPE, _type_name(error))
+                span.set_attribute(names.ERROR_TYPE, cut_text(clean(_type_name(error)), self._most))
                 # An exception's text may quote what the model wrote (an output parser's does).
                 text = _text_of(error) if self._settings.capture_text else type(error).__name__
-                span.set_status(Status(StatusCode.ERROR, text))
+                span.set_status(Status(StatusCode.ERROR, cut_text(text, self._most)))
         finally:
             span.end(end_time)
 
@@ -178,13 +183,17 @@ class Telemetry:
             for pair in pairs
         )
         paths = call.known_paths() if not settings.capture_text else None
-        span.set_attributes(self._gate(summary, paths))
+        gated = self._gate(summary, paths)
+        events: list[Event] = []
         if layout is not None:
-            span.set_attributes(self._gate(layout.arrays))
-            for event in layout.span_events:
-                span.add_event(event.name, self._gate(event.attributes), event.time)
-            for event in layout.log_events:
-                self._emit(event, context)
+            gated.update(self._gate(layout.arrays))
+            events = [event._replace(attributes=self._gate(event.attributes)) for event in layout.span_events]
+        fitting = bounded(gated, events, settings.span_bytes, _size_of_start(span))
+        span.set_attributes(fitting.attributes)
+        for event in fitting.events:
+            span.add_event(event.name, event.attributes, event.time)
+        for event in layout.log_events if layout is not None else ():
+            self._emit(event, context)
 
     def _look_at_batches(self) -> None:
         if not self._looked_at_batches:
@@ -244,6 +253,12 @@ def _say_not_drained(provider: str) -> None:
         "(Settings.deferred): call the handler's flush() before",
         provider,
     )
+
+
+def _size_of_start(span: Span) -> int:
+    """Return what a span got when it started, as far as the SDK shows it; who has added to it since is not cut for."""
+    attributes = getattr(span, "attributes", None)
+    return attributes_size(attributes) + 4 * len(getattr(span, "name", ""))
 
 
 def _type_name(error: BaseException) -> str:

@@ -25,28 +25,33 @@ _LONG_OVERHEAD = 12
 
 def span_size(span: ReadableSpan) -> int:
     """Return the most bytes that a span takes by itself, without its resource and its scope."""
-    size = _SPAN_BYTES + _text_size(span.name) + _attributes_size(span.attributes)
+    size = _SPAN_BYTES + _text_size(span.name) + attributes_size(span.attributes)
     size += _text_size(span.status.description or "")
     if span.context is not None:
         size += _state_size(span.context.trace_state)
-    for event in span.events:
-        size += _framed(_EVENT_BYTES + _text_size(event.name) + _attributes_size(event.attributes))
+    size += sum(event_size(event.name, event.attributes) for event in span.events)
     for link in span.links:
-        size += _framed(_LINK_BYTES + _state_size(link.context.trace_state) + _attributes_size(link.attributes))
+        size += _framed(_LINK_BYTES + _state_size(link.context.trace_state) + attributes_size(link.attributes))
     return _framed(size)
 
 
 def origin_size(span: ReadableSpan) -> int:
     """Return the most bytes that its resource and its scope take, which all spans of a request with the same share."""
     resource, scope = span.resource, span.instrumentation_scope
-    size = _framed(_attributes_size(resource.attributes)) + _text_size(resource.schema_url or "")
+    size = _framed(attributes_size(resource.attributes)) + _text_size(resource.schema_url or "")
     if scope is not None:
-        named = _text_size(scope.name) + _text_size(scope.version or "") + _attributes_size(scope.attributes)
+        named = _text_size(scope.name) + _text_size(scope.version or "") + attributes_size(scope.attributes)
         size += _framed(_framed(named) + _text_size(scope.schema_url or ""))
     return _framed(size) + 2 * _framed(0)
 
 
-def _attributes_size(attributes: Mapping[str, Any] | None) -> int:
+def event_size(name: str, attributes: Mapping[str, Any] | None) -> int:
+    """Return the most bytes that an event takes."""
+    return _framed(_EVENT_BYTES + _text_size(name) + attributes_size(attributes))
+
+
+def attributes_size(attributes: Mapping[str, Any] | None) -> int:
+    """Return the most bytes that attributes take."""
     if not attributes:
         return 0
     return sum(_framed(_text_size(key) + _framed(_value_size(value))) for key, value in attributes.items())
@@ -67,7 +72,7 @@ def _value_size(value: Any) -> int:
     if isinstance(value, Sequence):
         return _framed(_items_size(value))
     if isinstance(value, Mapping):
-        return _framed(_attributes_size({str(key): item for key, item in value.items()}))
+        return _framed(attributes_size({str(key): item for key, item in value.items()}))
     return 0
 
 
