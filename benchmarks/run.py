@@ -46,7 +46,11 @@ def _size(quick: bool) -> tuple[dict[str, Any], Tables]:
 
 def _ending(quick: bool) -> tuple[dict[str, Any], Tables]:
     results = ending.run(quick=quick)
-    return results, {"The ending, by stage": ending.table(results), "Memory": ending.memory_table(results)}
+    return results, {
+        "The ending, by stage": ending.table(results),
+        "The ending, 2,000 tokens": ending.waits_table(results),
+        "Memory": ending.memory_table(results),
+    }
 
 
 BENCHMARKS: dict[str, Callable[[bool], tuple[dict[str, Any], Tables]]] = {

@@ -39,6 +39,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from rich.console import Console
 
 from langchain_logprobs import LogprobsCallbackHandler
+from langchain_logprobs.otlp import SplittingSpanExporter
 from langchain_logprobs.view.terminal.trace import print_traces
 
 TRACE_FILE = Path(__file__).resolve().parent.parent / "traces" / "demo.jsonl"
@@ -119,11 +120,11 @@ def otlp_exporter() -> SpanExporter | None:
     if protocol == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 
-        return GrpcSpanExporter()
+        return SplittingSpanExporter(GrpcSpanExporter())
     if protocol in (None, "", "http/protobuf"):
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpanExporter
 
-        return HttpSpanExporter()
+        return SplittingSpanExporter(HttpSpanExporter())
     sys.exit(f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol!r} is not known here; use http/protobuf or grpc.")
 
 

@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from langchain_logprobs import LogprobsCallbackHandler
+from langchain_logprobs.otlp import SplittingSpanExporter
 
 ENDPOINT = os.environ.setdefault("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
 
@@ -37,7 +38,8 @@ except OSError as error:
     )
 
 provider = TracerProvider(resource=Resource.create({"service.name": "unsure-about"}))
-provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))  # reads OTEL_EXPORTER_OTLP_ENDPOINT
+exporter = SplittingSpanExporter(OTLPSpanExporter())  # reads OTEL_EXPORTER_OTLP_ENDPOINT; no request is too large
+provider.add_span_processor(BatchSpanProcessor(exporter))
 trace.set_tracer_provider(provider)
 
 with local_model() as served:

@@ -146,6 +146,7 @@ class Traced:
     @property
     def spans(self) -> tuple[EndedSpan, ...]:
         """The ended spans, in the order of their ends."""
+        self.handler.flush()  # where their endings are put off
         return cast("tuple[EndedSpan, ...]", self.exporter.get_finished_spans())
 
     @property

@@ -11,6 +11,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 
 from langchain_logprobs._version import __version__
 from langchain_logprobs.capture import asked
+from langchain_logprobs.capture.endings import endings
 from langchain_logprobs.capture.inline import InlineUnlessItStarvesOthers, guarded, log_failure
 from langchain_logprobs.capture.lifecycle import Call, Lifecycle, invocation_params
 from langchain_logprobs.capture.received import ITEMS_A_PIECE, container_of
@@ -69,7 +70,8 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
             meter_provider: Where metrics go; None for the process's own.
             logger_provider: Where log-based events go (Settings.events); None for the process's own.
             on_call: Called with each model call as it ends, in the thread or event loop that ends it, so it should
-                take no longer than a callback may. What it raises is logged and goes no further.
+                take no longer than a callback may; with `Settings.deferred` a little later, in a thread of ours. What
+                it raises is logged and goes no further.
 
         Raises:
             TypeError: `settings` is no Settings, or `on_call` cannot be called.
@@ -121,6 +123,20 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
     def close(self) -> None:
         """End the spans of all open runs now, as `partial`. The program's exit does this by itself."""
         self._runs.close_all("abandoned: the handler was closed")
+        self.flush()
+
+    def flush(self, timeout_seconds: float = 30.0) -> bool:
+        """End the spans of the runs that have ended, where that was put off (`Settings.deferred`).
+
+        A flush or the shutdown of OpenTelemetry's tracer provider does it by itself, and so does the program's exit.
+
+        Args:
+            timeout_seconds: How long to go on at most.
+
+        Returns:
+            Whether all is done.
+        """
+        return endings.drain(timeout_seconds)
 
     # Model calls.
 

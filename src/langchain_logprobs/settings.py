@@ -187,6 +187,10 @@ class Settings:
     """Seconds after which an open run is closed as abandoned."""
     max_chunks: Annotated[int, Field(ge=1, le=100_000_000)] = 200_000
     """Chunks kept of one run; what comes after is not recorded."""
+    deferred: bool = False
+    """Do the work at the end of a run in a thread of ours, not in the caller's. See docs/sending.md."""
+    max_deferred_tokens: Annotated[int, Field(ge=1, le=100_000_000)] = 200_000
+    """Tokens that may wait for that thread; over it, a call ends at once without its logprobs. One takes up to 3 KB."""
 
     def __post_init__(self) -> None:
         """Refuse what is allowed each by itself and not together."""

@@ -7,13 +7,15 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from time import time_ns
 from typing import Any
 from uuid import UUID
 
 from langchain_logprobs.capture.calls import ModelCall
+from langchain_logprobs.capture.endings import endings
 from langchain_logprobs.capture.inline import guarded
-from langchain_logprobs.capture.received import collect
+from langchain_logprobs.capture.received import collect, kept, tokens_held
 from langchain_logprobs.capture.runs import OpenRuns, Run
 from langchain_logprobs.confidence.inputs import Asked, Received
 from langchain_logprobs.confidence.report import ConfidenceReport, report_on
@@ -26,6 +28,8 @@ from langchain_logprobs.telemetry.roll_up import RollUp
 from langchain_logprobs.telemetry.spans import EndedCall, Kind, Telemetry
 
 logger: logging.Logger = logging.getLogger("langchain_logprobs")
+
+_NO_ROOM = "dropped: too many tokens waited for their ending (Settings.max_deferred_tokens)"
 
 _MOST_REMEMBERED = 1_000
 _said: set[tuple[str, str]] = set()
@@ -138,6 +142,8 @@ class Lifecycle:
         if is_suppressed():  # what comes later of the run is left out too, wherever it is reported from
             self._runs.ignore(run_id)
             return None
+        if self._settings.deferred:
+            self._telemetry.drain_before_flush(endings.drain)
         run = Run(run_id, self._parent(parent_run_id), time_ns(), data)
         run.private = not self._settings.capture_text
         run.pieces = None
@@ -187,12 +193,30 @@ class Lifecycle:
             return
         if self._on_call is not None and self._on_call not in run.takers:
             run.takers = (*run.takers, self._on_call)
+            run.awaited = run.awaited or self.spanless
         if run.pieces is None and (run.takers or self._telemetry.wants(run.span)):
             run.pieces = []
 
     def finish(self, run: Run, error: BaseException | None, response: Any, abandoned: str | None) -> None:
-        """Write an ended run on its span, and end the span whatever happens."""
+        """Write an ended run on its span, and end the span whatever happens: now, or as its turn comes."""
         end_time = time_ns()
+        is_call = isinstance(run.data, Call)
+        deferred = run.deferred or (self._settings.deferred and not self.spanless)
+        if not deferred or run.awaited or (is_call and run.pieces is None):
+            self._finish(run, error, response, abandoned, end_time)
+            return
+        if run.parent is not None:
+            run.parent.deferred = True
+        tokens = tokens_held(run.pieces, response) if is_call else 1
+        ending = partial(self._finish, run, error, kept(response) if is_call else None, abandoned, end_time)
+        if not endings.put(ending, tokens, self._settings.max_deferred_tokens):
+            if is_call:
+                run.pieces, abandoned = [], _NO_ROOM
+            self._finish(run, error, None, abandoned, end_time)
+
+    def _finish(
+        self, run: Run, error: BaseException | None, response: Any, abandoned: str | None, end_time: int
+    ) -> None:
         failure = None if error is None or _is_control_flow(error) else error
         telemetry = self._private if run.private else self._telemetry
         if isinstance(run.data, Step):

@@ -12,6 +12,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from langchain_logprobs.capture.endings import endings
+
 if TYPE_CHECKING:
     from langchain_logprobs.capture.runs import OpenRuns
 
@@ -117,6 +119,7 @@ class Reaper:
     def _close_all_at_exit(self) -> None:
         for registry in list(self._registries):
             registry.close_all("abandoned: the program exited")
+        endings.close()
 
     def forget_after_fork(self) -> None:
         """In a forked child neither the thread nor the parent's open runs exist."""

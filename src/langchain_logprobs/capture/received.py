@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate, compress
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from langchain_logprobs.confidence.inputs import Choice, Chunks, Received, Told, container_in
 from langchain_logprobs.formats.answer import find_container
@@ -26,6 +26,9 @@ One flat list: a tuple for each would take nearly twice the memory, and the garb
 """
 
 ITEMS_A_PIECE = 3
+
+_CHANGED = ("content", "response_metadata", "additional_kwargs", "tool_calls")
+"""What a program changes in place in a message that it got; where it sets a text anew, the old one is ours."""
 
 
 def container_of(chunk: GenerationChunk | ChatGenerationChunk | None, keywords: dict[str, Any]) -> Any:
@@ -87,6 +90,50 @@ def collect(
     elif dropped_pieces:
         lost = f"{dropped_pieces} chunks came after the first {len(times)} (Settings.max_chunks)"
     return Received(choices, lost, first_chunk_time=times[0] if times else None)
+
+
+class KeptGeneration(NamedTuple):
+    """An answer as LangChain's Generation has it, of which nothing is the program's."""
+
+    text: str
+    generation_info: Any
+    message: Any
+
+
+class KeptResult(NamedTuple):
+    """A result as LangChain's LLMResult has it."""
+
+    generations: list[list[Any]]
+    llm_output: Any
+
+
+def kept(response: LLMResult | None) -> Any:
+    """Return a result that stays as it is while the program goes on with its message, and takes the logprobs off it."""
+    generations = _generations(response)
+    try:
+        copies = [_kept_generation(each) for each in generations]
+    except Exception:  # an object of somebody's own in its place
+        return response
+    return KeptResult([copies], getattr(response, "llm_output", None)) if copies else response
+
+
+def _kept_generation(generation: Any) -> KeptGeneration:
+    message = getattr(generation, "message", None)
+    if message is not None:
+        values = [(name, getattr(message, name, None)) for name in _CHANGED]
+        changed = {name: value.copy() for name, value in values if isinstance(value, (dict, list))}
+        message = message.model_copy(update=changed)
+    return KeptGeneration(generation.text, generation.generation_info, message)
+
+
+def tokens_held(pieces: Pieces | None, response: LLMResult | None) -> int:
+    """Return about how many tokens a run holds on to until it is read, at least one."""
+    if pieces:
+        return len(pieces) // ITEMS_A_PIECE
+    try:
+        return sum(size_of(container_in(generation)) for generation in _generations(response)) or 1
+    except Exception:  # a container of somebody's own; it is said when it is read
+        return 1
 
 
 def _generations(response: LLMResult | None) -> list[Any]:

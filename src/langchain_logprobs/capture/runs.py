@@ -54,12 +54,16 @@ class Run:
         dropped_pieces: Token callbacks over the limit, which were not kept.
         deliveries: How often each callback is delivered: a handler that is given twice is called twice.
         private: Whether a handler that it is reported to keeps text in.
+        awaited: Whether the program waits for its report, so that its ending cannot be put off.
+        deferred: Whether an ending below it was put off, so that its own has to wait for that.
         children: The open runs below it.
     """
 
     __slots__ = (
+        "awaited",
         "children",
         "data",
+        "deferred",
         "deliveries",
         "dropped_pieces",
         "expires",
@@ -88,6 +92,8 @@ class Run:
         self.dropped_pieces: int = 0
         self.deliveries: int = 1
         self.private: bool = False
+        self.awaited: bool = False
+        self.deferred: bool = False
         self.children: dict[int, Run] = {}
         self.watch: weakref.ref[UUID] | None = None
 

@@ -109,7 +109,8 @@ class _Layout:
 
     def layout(self) -> Layout:
         settings = self.settings
-        self.spent += _FIELD_BYTES * min(sum(1 for _ in self.report.leaves()), settings.max_fields)
+        fields = min(sum(1 for _ in self.report.leaves()), settings.max_fields)
+        self.spent += min(_FIELD_BYTES * fields, settings.span_bytes // 8)  # see bounds.py
         array_bytes = _FLOAT_BYTES * len(self.values) + self._strings_size(self.tokens)
         stretch_limit = self._stretches(array_bytes)
         recorded = self._recorded(settings.span_bytes - self.spent, array_bytes)

@@ -27,6 +27,9 @@ def input_messages(messages: Sequence[Any]) -> str:
     return _json([_message(message) for message in messages])
 
 
+MOST_OF_A_BLOCK = 2_000
+"""Characters of a string in a block that is no text: a link is shorter, an image in the prompt is not."""
+
 FEWEST_MESSAGE_BYTES = 300
 """So much of an answer is shown whatever the size of its span."""
 
@@ -53,6 +56,49 @@ def output_messages(
             message["parts"].append(_confidence_part(report, passage))
         messages.append(message)
     return _json(messages)
+
+
+def cut_messages(text: str, most: int) -> str | None:
+    """Return messages that take at most so many bytes: of the last ones as much as fits, of the others their roles.
+
+    Args:
+        text: Messages, as the functions above return them.
+        most: The bytes.
+
+    Returns:
+        None where not even their roles fit.
+    """
+    if len(text.encode("utf-8", "replace")) <= most:
+        return text
+    messages = json.loads(text)
+    room = most - len(_json([{**message, "parts": []} for message in messages]).encode())
+    for message in reversed(messages):
+        kept = []
+        for part in message["parts"]:
+            kept.append(_cut_part(part, room - 2))
+            room -= _size(kept[-1]) + 2
+        message["parts"] = kept if room >= 0 else []
+    shown = _json(messages)
+    return shown if len(shown.encode("utf-8", "replace")) <= most else None
+
+
+def _cut_part(part: dict[str, Any], room: int) -> dict[str, Any]:
+    size = _size(part)
+    if size <= room:
+        return part
+    content = part.get("content")
+    if part.get("type") == "text" and isinstance(content, str):
+        spare = room - _size({**part, "content": " …"})
+        for most in (spare, spare // 6):  # a control character takes six bytes in JSON
+            kept = content.encode("utf-8", "replace")[: max(0, most)].decode("utf-8", "ignore")
+            cut = {**part, "content": f"{kept} …"}
+            if _size(cut) <= room:
+                return cut
+    return {"type": part.get("type"), "content": f"left out: {size:,} bytes"}
+
+
+def _size(part: dict[str, Any]) -> int:
+    return len(json.dumps(part, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _cut(parts: list[dict[str, Any]], room: int) -> int:
@@ -108,7 +154,18 @@ def _block(block: Any) -> dict[str, Any]:
         return {"type": "text", "content": block}
     if isinstance(block, Mapping) and isinstance(block.get("text"), str):
         return {"type": "text", "content": block["text"]}
-    return {"type": "generic", "content": block}
+    return {"type": "generic", "content": _without_data(block)}
+
+
+def _without_data(value: Any, depth: int = 8) -> Any:
+    """Return a block without its long strings, such as the data of an image: no span can carry them."""
+    if isinstance(value, str):
+        return value if len(value) <= MOST_OF_A_BLOCK else f"left out: {len(value):,} characters"
+    if depth and type(value) is dict:
+        return {key: _without_data(item, depth - 1) for key, item in value.items()}
+    if depth and type(value) is list:
+        return [_without_data(item, depth - 1) for item in value]
+    return value
 
 
 def _finish_reason(generation: Any) -> str:

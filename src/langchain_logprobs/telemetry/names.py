@@ -240,6 +240,12 @@ TIME_TO_FIRST_TOKEN = _define(
     "logprobs.time_to_first_token", "double", _CALL, "seconds until the first chunk that brought a token"
 )
 CACHED = _define("logprobs.cached", "boolean", _CALL, "true where LangChain took the answer from its cache")
+LEFT_OUT = _define(
+    "logprobs.left_out",
+    "string[]",
+    _CALL,
+    "attributes and events that are cut or missing because `span_bytes` has no room for them; absent where none is",
+)
 
 # On the spans above a model call.
 _ANCESTOR = "ancestor"

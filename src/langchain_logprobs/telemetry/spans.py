@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from opentelemetry import trace
@@ -16,7 +18,10 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvid
 from langchain_logprobs.confidence.inputs import Chunks
 from langchain_logprobs.confidence.report import ConfidenceReport
 from langchain_logprobs.settings import Settings
-from langchain_logprobs.telemetry import attributes, names
+from langchain_logprobs.telemetry import attributes, names, process
+from langchain_logprobs.telemetry.batches import warn_of_large_batches
+from langchain_logprobs.telemetry.bounds import bounded, cut_strings, cut_text, most_of_a_string
+from langchain_logprobs.telemetry.encoded_size import attributes_size
 from langchain_logprobs.telemetry.events import Event
 from langchain_logprobs.telemetry.gate import Gate, clean
 from langchain_logprobs.telemetry.layout import Layout, lay_out
@@ -26,6 +31,8 @@ from langchain_logprobs.telemetry.roll_up import RollUp
 from langchain_logprobs.telemetry.sentences import Passage, passage_of
 
 SCOPE = "langchain_logprobs"
+
+logger: logging.Logger = logging.getLogger("langchain_logprobs")
 
 Kind = Literal["internal", "client"]
 _KINDS = {"internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT}
@@ -69,7 +76,11 @@ class Telemetry:
         """Take the providers; None stands for the process's own, even if it is set up later."""
         self._settings = settings
         self._gate = Gate(capture_text=settings.capture_text)
+        self._most = most_of_a_string(settings.span_bytes)
+        self._provider = tracer_provider
         self._tracer = trace.get_tracer(SCOPE, version, tracer_provider)
+        self._looked_at_batches = False
+        self._drained: object = None
         self._metrics = Metrics(meter_provider, version)
         wants_logs = settings.events in ("log", "both")
         self._logger = get_logger(SCOPE, version, logger_provider) if wants_logs else None
@@ -87,8 +98,9 @@ class Telemetry:
             pairs: Its first attributes, which samplers can see.
         """
         context = None if parent is None else trace.set_span_in_context(parent)
-        first = self._gate({key: value for key, value in pairs if value is not None})
-        return self._tracer.start_span(clean(name), context, _KINDS[kind], attributes=first, start_time=start_time)
+        first = cut_strings(self._gate({key: value for key, value in pairs if value is not None}), self._most)
+        name = cut_text(clean(name), self._most)
+        return self._tracer.start_span(name, context, _KINDS[kind], attributes=first, start_time=start_time)
 
     def is_below(self, root: Span | None) -> bool:
         """Tell whether the caller's current span is still the one that it was when a root span started.
@@ -124,12 +136,13 @@ class Telemetry:
             return
         try:
             if roll_up is not None:
-                span.set_attributes(self._gate(attributes.present(attributes.roll_up(roll_up)), roll_up.known_paths))
+                summed = self._gate(attributes.present(attributes.roll_up(roll_up)), roll_up.known_paths)
+                span.set_attributes(cut_strings(summed, self._most))
             if error is not None:
-                span.set_attribute(names.ERROR_TYPE, _type_name(error))
+                span.set_attribute(names.ERROR_TYPE, cut_text(clean(_type_name(error)), self._most))
                 # An exception's text may quote what the model wrote (an output parser's does).
                 text = _text_of(error) if self._settings.capture_text else type(error).__name__
-                span.set_status(Status(StatusCode.ERROR, text))
+                span.set_status(Status(StatusCode.ERROR, cut_text(text, self._most)))
         finally:
             span.end(end_time)
 
@@ -155,6 +168,7 @@ class Telemetry:
         passage = passage_of(report) if settings.capture_text else Passage("", [])
         layout = None
         if report.has_tokens:
+            self._look_at_batches()
             layout = lay_out(report, passage, call.chunks, call.start_time, call.end_time, settings)
         summary = attributes.present(
             pair
@@ -169,13 +183,44 @@ class Telemetry:
             for pair in pairs
         )
         paths = call.known_paths() if not settings.capture_text else None
-        span.set_attributes(self._gate(summary, paths))
+        gated = self._gate(summary, paths)
+        events: list[Event] = []
         if layout is not None:
-            span.set_attributes(self._gate(layout.arrays))
-            for event in layout.span_events:
-                span.add_event(event.name, self._gate(event.attributes), event.time)
-            for event in layout.log_events:
-                self._emit(event, context)
+            gated.update(self._gate(layout.arrays))
+            events = [event._replace(attributes=self._gate(event.attributes)) for event in layout.span_events]
+        fitting = bounded(gated, events, settings.span_bytes, _size_of_start(span))
+        span.set_attributes(fitting.attributes)
+        for event in fitting.events:
+            span.add_event(event.name, event.attributes, event.time)
+        for event in layout.log_events if layout is not None else ():
+            self._emit(event, context)
+
+    def _look_at_batches(self) -> None:
+        if not self._looked_at_batches:
+            self._looked_at_batches = True
+            warn_of_large_batches(self._provider_in_force(), self._settings)
+
+    def drain_before_flush(self, drain: Callable[[float], bool]) -> None:
+        """See to it that a flush or the shutdown of the provider in force first ends the spans that still are to be.
+
+        Args:
+            drain: Ends them, within so many seconds.
+        """
+        provider = self._provider_in_force()
+        if provider is self._drained:
+            return
+        self._drained = provider
+        try:
+            from langchain_logprobs.telemetry.draining import add_first
+        except ModuleNotFoundError:  # a provider of somebody's own, without OpenTelemetry's SDK
+            known = False
+        else:
+            known = add_first(provider, drain)
+        if not known and hasattr(provider, "force_flush"):  # one that does nothing has none
+            _say_not_drained(type(provider).__name__)
+
+    def _provider_in_force(self) -> TracerProvider | None:
+        return process.tracer_provider() if process.is_own(self._provider) else self._provider
 
     def _texts(self, call: EndedCall, passage: Passage, layout: Layout | None) -> Iterator[tuple[str, Any]]:
         """Yield what a person reads: the answer, as messages and with its unsure places."""
@@ -199,6 +244,21 @@ class Telemetry:
             attributes=self._gate(event.attributes),
             body=event.attributes.get(names.ABOUT) if self._settings.capture_text else None,
         )
+
+
+@cache
+def _say_not_drained(provider: str) -> None:
+    logger.warning(
+        "langchain-logprobs: a flush or the shutdown of this %s does not wait for deferred endings "
+        "(Settings.deferred): call the handler's flush() before",
+        provider,
+    )
+
+
+def _size_of_start(span: Span) -> int:
+    """Return what a span got when it started, as far as the SDK shows it; who has added to it since is not cut for."""
+    attributes = getattr(span, "attributes", None)
+    return attributes_size(attributes) + 4 * len(getattr(span, "name", ""))
 
 
 def _type_name(error: BaseException) -> str:
