@@ -157,6 +157,16 @@ def test_a_request_parameter_that_is_no_number_for_a_span_is_left_out(value: Any
     ]
 
 
+@pytest.mark.parametrize("value", [1e300, -1e19, 2.0**63])
+def test_a_float_that_no_integer_of_64_bits_holds_is_no_integer_parameter(value: float) -> None:
+    traced, run_id = Traced(), uuid4()
+    params = {"temperature": value, "top_k": value, "seed": value}
+    traced.handler.on_chat_model_start({}, [[]], run_id=run_id, invocation_params=params)
+    traced.handler.on_llm_error(ValueError("x"), run_id=run_id)
+    sent = {name: each for name, each in traced.call.attributes.items() if name.startswith("gen_ai.request.")}
+    assert sent == {"gen_ai.request.temperature": value}
+
+
 @pytest.mark.parametrize("content", [[{"type": "text"}], [{1: 2}], [None], [{"type": "image", "data": float("nan")}]])
 def test_odd_message_blocks_do_not_lose_the_start(content: Any) -> None:
     from langchain_core.messages import HumanMessage

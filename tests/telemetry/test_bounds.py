@@ -171,7 +171,7 @@ def test_arrays_that_belong_together_are_cut_together() -> None:
 # Random inputs, each of whose parts may be as large as an attacker likes.
 
 HUGE = st.sampled_from(
-    ["", "a", "é" * 700, "\U0001f600" * 5_000, "\x00" * 9_000, '"\\' * 4_000, "x" * 300_000, "\ud83d"]
+    ["", "a", "é" * 700, "\U0001f600" * 5_000, "\x00" * 9_000, '"\\' * 4_000, "x" * 60_000, "\ud83d"]
 )
 TEXT = st.one_of(st.text(max_size=8), HUGE)
 LOGPROB = st.one_of(st.floats(-9.0, 0.0), st.sampled_from([-9999.0, None, float("nan"), -50.0]))
@@ -201,7 +201,7 @@ CHOSEN = st.builds(
 HOSTILE = st.fixed_dictionaries(
     {
         "entries": st.one_of(
-            st.builds(lambda some, times: some * times, st.lists(ENTRY, max_size=6), st.sampled_from([1, 2, 40, 300])),
+            st.builds(lambda some, times: some * times, st.lists(ENTRY, max_size=6), st.sampled_from([1, 2, 20])),
             JSON.map(lambda value: cut(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode())),
         )
     },

@@ -25,6 +25,7 @@ times, the resource."""
 _STRING_SHARE = 48
 _LIST_SHARE = 32
 _GROUP_SHARE = 8
+_EVENT_SHARE = 4
 
 _MESSAGE_SHARE = 4
 
@@ -155,7 +156,7 @@ class _Cutting:
                 self._set(name, _cut_strings_of(self.attributes[name], most))
         self._shorten(_FIELDS, self.span_bytes // _GROUP_SHARE)
         self.events = [self._event(event, most) for event in self.events]
-        if self._size_of_events() > self.span_bytes // _GROUP_SHARE:
+        if self._size_of_events() > self.span_bytes // _EVENT_SHARE:
             self._drop_events()
 
     def _event(self, event: Event, most: int) -> Event:
@@ -170,7 +171,7 @@ class _Cutting:
 
     def _drop_events(self) -> None:
         """Keep the events that matter most, as far as their share reaches."""
-        share = min(self.span_bytes // _GROUP_SHARE, self._size_of_events() - self._excess())
+        share = min(self.span_bytes // _EVENT_SHARE, self._size_of_events() - self._excess())
         kept: set[int] = set()
         order = {name: place for place, name in enumerate(_IMPORTANCE)}
         for index in sorted(range(len(self.events)), key=lambda each: order.get(self.events[each].name, 0)):

@@ -57,7 +57,7 @@ def request_attributes(params: Mapping[str, Any], metadata: Mapping[str, Any]) -
     """Yield the parameters of the request, but for the stop sequences: they are text, and written when it ends."""
     for key, name, kind in _REQUEST_NUMBERS:
         value = params.get(key)
-        if is_number(value):
+        if is_number(value) and is_number(kind(value)):  # a float of 1e300 is a number, and no int of 64 bits
             yield name, kind(value)
     for key in _MAX_TOKENS:
         if isinstance(value := params.get(key), int) and is_number(value):
