@@ -60,19 +60,27 @@ BENCHMARKS: dict[str, Callable[[bool], tuple[dict[str, Any], Tables]]] = {
 }
 
 
-def _fields(quick: bool, check: bool) -> bool:
-    """Run fields.py, which stands by itself; return whether it succeeded."""
-    script = Path(__file__).with_name("fields.py")
-    arguments = ["--rounds", "10" if quick else "50", *(["--check"] if check else [])]
-    print("The findings, plain text and JSON", flush=True)
-    return subprocess.run([sys.executable, script, *arguments], check=False).returncode == 0
+SCRIPTS: dict[str, tuple[str, Callable[[bool], list[str]]]] = {
+    "fields": ("The findings, plain text and JSON", lambda quick: ["--rounds", "10" if quick else "50"]),
+    "growth": ("Growth: answers of N and of 2N", lambda quick: ["--seconds", "0.1" if quick else "0.6"]),
+}
+"""Benchmarks that stand by themselves, with their titles and arguments."""
+
+
+def _script(name: str, quick: bool, check: bool) -> bool:
+    """Run one of them; return whether it succeeded."""
+    title, arguments = SCRIPTS[name]
+    print(title, flush=True)
+    script = str(Path(__file__).with_name(f"{name}.py"))
+    command = [sys.executable, script, *arguments(quick), *(["--check"] if check else [])]
+    return subprocess.run(command, check=False).returncode == 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="few rounds, under a minute")
     parser.add_argument(
-        "--only", action="append", choices=[*BENCHMARKS, "fields"], help="run this one alone; may be repeated"
+        "--only", action="append", choices=[*BENCHMARKS, *SCRIPTS], help="run this one alone; may be repeated"
     )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables as Markdown too")
     parser.add_argument("--check", action="store_true", help="fail where a target is missed")
@@ -104,8 +112,9 @@ def main() -> int:
     if options.markdown is not None:
         options.markdown.write_text("\n".join(markdown))
     failed = options.check and not all(target["met"] for target in targets)
-    if not options.only or "fields" in options.only:
-        failed |= not _fields(options.quick, options.check)
+    for name in SCRIPTS:
+        if not options.only or name in options.only:
+            failed |= not _script(name, options.quick, options.check)
     return 1 if failed or (options.require_peers and missing) else 0
 
 
