@@ -1,4 +1,4 @@
-"""Does the work on a structured answer grow with its size, and no faster? Every shape that was once worse, and others.
+"""Does the work on an answer grow with its size, and no faster? Every shape that was once worse, and others.
 
 For each shape an answer of N and one of 2N are measured: processor time (the best of several) and the peak of what is
 allocated. The time of 2N is at most 2.5 times that of N, and the memory too. Behind the shapes come some answers that
@@ -80,6 +80,42 @@ def union(size: int) -> dict[str, Any]:
     return {"items": {"anyOf": [{"const": f"label_{number}"} for number in range(size)]}}
 
 
+def ending(entries: list[dict[str, Any]], text: str, tool_calls: list[Any], schema: object = None) -> Work:
+    """A model call through a handler of default settings, from its start to its end."""
+    handler = LogprobsCallbackHandler(tracer_provider=TracerProvider(shutdown_on_exit=False))
+    info = {"logprobs": {"content": entries}}
+    message = AIMessage(text, tool_calls=tool_calls)
+    result = LLMResult(generations=[[ChatGeneration(message=message, generation_info=info)]])
+    options = {} if schema is None else {"ls_structured_output_format": {"schema": schema}}
+
+    def run() -> None:
+        run_id = uuid4()
+        handler.on_chat_model_start({}, [[]], run_id=run_id, invocation_params={"logprobs": True}, options=options)
+        handler.on_llm_end(result, run_id=run_id)
+
+    return run
+
+
+def entries_of(tokens: list[TokenLogprob]) -> list[dict[str, Any]]:
+    """Tokens in OpenAI's form."""
+    return [
+        {
+            "token": each.token,
+            "logprob": each.logprob,
+            "top_logprobs": [{"token": other.token, "logprob": other.logprob} for other in each.alternatives],
+        }
+        for each in tokens
+    ]
+
+
+def whole(text: str, low_every: int) -> Work:
+    """An answer of plain text, whole through the handler, in which every so manieth token is low."""
+    entries = entries_of(cut(text))
+    for entry in entries[::low_every]:
+        entry["logprob"] = -3.0
+    return ending(entries, text, [])
+
+
 SHAPES: dict[str, tuple[int, Callable[[int], Work]]] = {
     "long key over many values": (24_000, lambda n: fields('{"' + "k" * n + '":[' + ",".join(["0"] * (n // 2)) + "]}")),
     "long keys in each other": (200, lambda n: fields(('{"' + "k" * 50 * n + '":') * 4 + '[0,"x"]' + "}" * 4)),
@@ -114,37 +150,11 @@ SHAPES: dict[str, tuple[int, Callable[[int], Work]]] = {
     "escapes": (20_000, lambda n: fields('{"a":"' + "\\u00e9\\n" * n + '"}')),
     "characters of several bytes": (8_000, lambda n: fields("[" + ",".join(['"日本"'] * n) + "]", size=3)),
     "cut off": (8_000, lambda n: fields('[{"a":' * 20 + "[" + ",".join(["1.5"] * n))),
+    "an unbroken word, every third token low": (12_000, lambda n: whole("QmFzZTY0" * n, low_every=3)),
+    "prose through the handler": (4_000, lambda n: whole("word " * n, low_every=7)),
     "tool calls": (160, calls),
     "tool calls in markup": (160, marked_calls),
 }  # fmt: skip
-
-
-def ending(entries: list[dict[str, Any]], text: str, tool_calls: list[Any], schema: object = None) -> Work:
-    """A model call through a handler of default settings, from its start to its end."""
-    handler = LogprobsCallbackHandler(tracer_provider=TracerProvider(shutdown_on_exit=False))
-    info = {"logprobs": {"content": entries}}
-    message = AIMessage(text, tool_calls=tool_calls)
-    result = LLMResult(generations=[[ChatGeneration(message=message, generation_info=info)]])
-    options = {} if schema is None else {"ls_structured_output_format": {"schema": schema}}
-
-    def run() -> None:
-        run_id = uuid4()
-        handler.on_chat_model_start({}, [[]], run_id=run_id, invocation_params={"logprobs": True}, options=options)
-        handler.on_llm_end(result, run_id=run_id)
-
-    return run
-
-
-def entries_of(tokens: list[TokenLogprob]) -> list[dict[str, Any]]:
-    """Tokens in OpenAI's form."""
-    return [
-        {
-            "token": each.token,
-            "logprob": each.logprob,
-            "top_logprobs": [{"token": other.token, "logprob": other.logprob} for other in each.alternatives],
-        }
-        for each in tokens
-    ]
 
 
 def long_key() -> Work:
