@@ -187,6 +187,7 @@ class OursExported(Ours):
         TracerProvider.add_span_processor(provider, BatchSpanProcessor(_Encoder()))
 
     def finish(self) -> None:
+        """Wait until they are."""
         self._provider.force_flush()
 
 

@@ -5,8 +5,9 @@ nothing but the callbacks is in the time. `streamed` is a fake chat model's whol
 LangChain's own work (it merges all chunks) is the larger part for everybody.
 
 What is compared is the processor time of the process, all threads together, the least of all rounds: on a machine that
-others use too, the clock on the wall measures them. Every run gets chunks that nobody has touched, as from a client. It favours the handlers that LangChain calls in a thread pool, as
-their waiting does not count. The wall clock and the medians stand in the JSON.
+others use too, the clock on the wall measures them. It favours the handlers that LangChain calls in a thread pool, as
+their waiting does not count. The wall clock stands in the JSON. Every run gets chunks that nobody has touched, as from
+a client.
 """
 
 from __future__ import annotations
@@ -22,7 +23,17 @@ from typing import Any, NamedTuple
 
 import tables
 from answer import MESSAGES, METADATA, PARAMS, TOKENS, StreamingModel, fresh_chunks, result
-from contenders import PEERS, AppendOnly, Contender, Ours, OursAllAlternatives, OursExported, Provider, installed, versions
+from contenders import (
+    PEERS,
+    AppendOnly,
+    Contender,
+    Ours,
+    OursAllAlternatives,
+    OursExported,
+    Provider,
+    installed,
+    versions,
+)
 from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
 from langchain_core.outputs import LLMResult
 

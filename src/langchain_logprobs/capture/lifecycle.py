@@ -48,12 +48,15 @@ class Call:
 
     Attributes:
         identity: Its operation, provider and model, by their GenAI names.
+        read_request: Returns what was asked for, and the prompt as JSON where it is to be recorded; None where the
+            start of the call was not reported. It is not called for a call of which nobody will see anything.
         asked: What was asked for.
-        messages: The prompt as JSON, where it is to be recorded.
+        messages: The prompt.
         without_chunks: Whether token callbacks came without their chunks.
     """
 
     identity: dict[str, Any]
+    read_request: Callable[[], tuple[Asked, str | None]] | None = None
     asked: Asked = field(default_factory=Asked)
     messages: str | None = None
     without_chunks: bool = False
@@ -194,8 +197,25 @@ class Lifecycle:
         if self._on_call is not None and self._on_call not in run.takers:
             run.takers = (*run.takers, self._on_call)
             run.awaited = run.awaited or self.spanless
-        if run.pieces is None and (run.takers or self._telemetry.wants(run.span)):
+        if run.pieces is None and (self._is_seen(run) or self._telemetry.counts):
             run.pieces = []
+            if run.data.read_request is not None:
+                run.data.asked, run.data.messages = run.data.read_request()
+                run.data.read_request = None  # it holds the prompt
+
+    def _is_seen(self, run: Run) -> bool:
+        """Tell whether a model call's report goes anywhere: to the program, on its span or on one above it.
+
+        If not, its metrics are all that comes of it.
+        """
+        if run.takers:
+            return True
+        above: Run | None = run
+        while above is not None:
+            if self._telemetry.is_recording(above.span):
+                return True
+            above = above.parent
+        return False
 
     def finish(self, run: Run, error: BaseException | None, response: Any, abandoned: str | None) -> None:
         """Write an ended run on its span, and end the span whatever happens: now, or as its turn comes."""
@@ -257,7 +277,7 @@ class Lifecycle:
         received.abandoned = abandoned
         received.refused = error is not None and refuses_logprobs(error)
         received.without_chunks = call.without_chunks
-        report = report_on(received, call.asked, self._settings)
+        report = report_on(received, call.asked, self._settings, for_metrics=not self._is_seen(run))
         self._log(report, call, failed=error is not None)
         first = received.choices[0]
         generations = [choice.generation for choice in received.choices if choice.generation is not None]

@@ -18,6 +18,7 @@ _ANSWER_KEYS = ("content", "refusal")
 _REASONING_KEY = "reasoning_content"
 _KEYS = (*_ANSWER_KEYS, _REASONING_KEY)
 
+
 def read(container: Any, text: str | None, into: Reading) -> bool:
     """Append the answer's tokens (a refusal is an answer too) and, apart from them, those of the reasoning."""
     fields = container if type(container) is dict else as_mapping(container)
