@@ -19,6 +19,7 @@ COMPILED = {
     "providers-litellm": "tests/providers/requirements-litellm.txt",
     "providers-most": "tests/providers/requirements-most.txt",
     "phoenix": "tests/e2e/requirements-phoenix.txt",
+    "suites": "tests/suites/requirements-suites.txt",
 }
 """Each file of locks/, and what it is made from."""
 
