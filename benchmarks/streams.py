@@ -97,10 +97,10 @@ class NumberedModel(BaseChatModel):
                 await asyncio.sleep(0)
             text = f" {stream}.{token}"
             content = [{"token": text, "logprob": logprob_of(stream, token), "top_logprobs": []}]
-            message = AIMessageChunk("" if calls_tool else text)
+            message = AIMessageChunk(content="" if calls_tool else text)
             if calls_tool and token == 0:
                 call = {"name": "look_up", "args": "{}", "id": f"c{stream}", "index": 0, "type": "tool_call_chunk"}
-                message = AIMessageChunk("", tool_call_chunks=[call])  # type: ignore[list-item]
+                message = AIMessageChunk(content="", tool_call_chunks=[call])  # type: ignore[list-item]
             yield ChatGenerationChunk(message=message, generation_info={"logprobs": {"content": content}})
 
 
@@ -115,13 +115,13 @@ class Checker(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Count a span, and compare a model call's with what its stream has sent."""
-        attributes = span.attributes or {}
+        attributes: dict[str, Any] = {**(span.attributes or {})}
         self.names[span.name] += 1
         if span.parent is None and not span.name.startswith("invoke_"):
             self.wrong.append(f"{span.name} has no parent")
         if not span.name.startswith("chat"):
             return
-        values = list(attributes.get("logprobs.values", ()))  # type: ignore[arg-type]
+        values = list(attributes.get("logprobs.values", ()))
         stream = round(-values[0] * 1e6 - 1) // TOKENS if values else -1
         sent = [logprob_of(stream, token) for token in range(TOKENS)]
         if values == sent and attributes["logprobs.status"] == "recorded":

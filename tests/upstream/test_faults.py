@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opentelemetry.exporter.otlp.proto.common import _internal
@@ -28,7 +29,12 @@ def test_the_fault_is_still_there(path: Path) -> None:
 
 def test_the_encoder_still_looks_at_each_item(monkeypatch: pytest.MonkeyPatch) -> None:
     calls, encode = [], _internal._encode_value
-    monkeypatch.setattr(_internal, "_encode_value", lambda value: calls.append(value) or encode(value))
+
+    def counting(value: Any) -> Any:
+        calls.append(value)
+        return encode(value)
+
+    monkeypatch.setattr(_internal, "_encode_value", counting)
     _internal._encode_value([1.0] * 100)
     assert len(calls) == 101, "mended in the installed version: docs/upstream/otlp-encoder can go"
 

@@ -28,7 +28,7 @@ from langchain_openai import ChatOpenAI
 def fault() -> str | None:
     """Return what is wrong; None where it is not."""
     model = ChatOpenAI(model="gpt-4o", api_key="none").bind(logprobs=True)  # type: ignore[arg-type]
-    chain: Any = model.with_structured_output({"title": "Answer", "type": "object", "properties": {}})  # type: ignore[attr-defined]
+    chain: Any = model.with_structured_output({"title": "Answer", "type": "object", "properties": {}})
     bound: dict[str, Any] = {}
     for step in (chain, getattr(chain, "first", None)):
         bound |= getattr(step, "kwargs", {})

@@ -48,7 +48,7 @@ class Model(BaseChatModel):
 
     def _stream(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
         for logprob in (-0.1, -0.2):
-            yield ChatGenerationChunk(message=AIMessageChunk("a"), generation_info={"logprobs": logprob})
+            yield ChatGenerationChunk(message=AIMessageChunk(content="a"), generation_info={"logprobs": logprob})
 
 
 class Ends(BaseCallbackHandler):

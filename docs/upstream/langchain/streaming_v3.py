@@ -56,7 +56,7 @@ class Model(BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         for token in TOKENS:
             info = {"logprobs": {"content": [{"token": token, "logprob": -0.1}]}}
-            yield ChatGenerationChunk(message=AIMessageChunk(token), generation_info=info)
+            yield ChatGenerationChunk(message=AIMessageChunk(content=token), generation_info=info)
 
 
 def fault() -> str | None:
