@@ -14,6 +14,7 @@ from uuid import UUID
 
 from langchain_logprobs.capture.calls import ModelCall
 from langchain_logprobs.capture.endings import endings
+from langchain_logprobs.capture.failures import completion_in, refuses_logprobs
 from langchain_logprobs.capture.inline import guarded
 from langchain_logprobs.capture.received import collect, kept, tokens_held
 from langchain_logprobs.capture.runs import OpenRuns, Run
@@ -339,49 +340,6 @@ def _run_in_context() -> UUID | None:
     config = variable.get() if isinstance(variable, ContextVar) else None
     run_id = getattr(config.get("callbacks"), "parent_run_id", None) if isinstance(config, dict) else None
     return run_id if isinstance(run_id, UUID) else None
-
-
-def completion_in(error: BaseException | None) -> Any:
-    """Return the answer that an exception carries, as a result; None where it carries none.
-
-    OpenAI's client raises LengthFinishReasonError and ContentFilterFinishReasonError for a structured answer that was
-    cut off, before LangChain sees it; the exception holds the whole completion.
-    """
-    completion = getattr(error, "completion", None)
-    choices = getattr(completion, "choices", None)
-    if not isinstance(choices, list):
-        return None
-    from langchain_core.messages import AIMessage
-    from langchain_core.outputs import ChatGeneration, LLMResult
-
-    generations = []
-    for choice in choices:
-        content = getattr(getattr(choice, "message", None), "content", None)
-        logprobs = getattr(choice, "logprobs", None)
-        info = {"finish_reason": getattr(choice, "finish_reason", None)}
-        if logprobs is not None:
-            info["logprobs"] = logprobs
-        message = AIMessage(content if isinstance(content, str) else "", response_metadata=info)
-        generations.append(ChatGeneration(message=message, generation_info=info))
-    usage = getattr(completion, "usage", None)
-    output = {"model_name": getattr(completion, "model", None), "id": getattr(completion, "id", None)}
-    if usage is not None:
-        output["token_usage"] = {
-            "prompt_tokens": getattr(usage, "prompt_tokens", None),
-            "completion_tokens": getattr(usage, "completion_tokens", None),
-        }
-    return LLMResult(generations=[list(generations)], llm_output=output)
-
-
-def refuses_logprobs(error: BaseException) -> bool:
-    """Tell whether a provider refused a request because it asks for logprobs."""
-    status = getattr(error, "status_code", None) or getattr(error, "code", None)
-    if status not in (400, 403, 422):
-        return False
-    try:
-        return "logprobs" in str(error).lower().replace("_", "").replace(" ", "")
-    except Exception:  # a class of somebody's own, whose __str__ fails
-        return False
 
 
 def _say_once(level: int, class_name: str, reason: str) -> None:
