@@ -58,7 +58,7 @@ class Contender:
         name: How the tables call it.
         callbacks: The handlers to pass; empty for the instrumentors, which add their own once they are switched on.
         traces: Whether it writes spans.
-        reads: Whether these hold what it read itself.
+        reads: Whether these hold what it read itself, and are not another contender's again.
         is_peer: Whether it is somebody else's.
     """
 
@@ -180,6 +180,7 @@ class OursExported(Ours):
     """
 
     name = f"{Ours.name}, with batch export"
+    reads = False
 
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider)
@@ -250,26 +251,17 @@ class _Instrumented(Contender):
 
     is_peer = True
     module: str
-    instrumentor = "LangChainInstrumentor"
 
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider)
         self._provider = provider
-        self._instrumentor: Any = getattr(importlib.import_module(self.module), self.instrumentor)()
+        self._instrumentor: Any = importlib.import_module(self.module).LangChainInstrumentor()
 
     def switch_on(self) -> None:
         self._instrumentor.instrument(tracer_provider=self._provider, skip_dep_check=True)
 
     def switch_off(self) -> None:
         self._instrumentor.uninstrument()
-
-
-class OpenLLMetry(_Instrumented):
-    """opentelemetry-instrumentation-langchain, of OpenLLMetry."""
-
-    name = "opentelemetry-instrumentation-langchain"
-    module = "opentelemetry.instrumentation.langchain"
-    instrumentor = "LangchainInstrumentor"
 
 
 class Official(_Instrumented):
@@ -310,7 +302,7 @@ class Langfuse(Contender):
         self.callbacks = [CallbackHandler(public_key=key)]
 
 
-PEERS: tuple[type[Contender], ...] = (Official, OpenInference, OpenLLMetry, Langfuse)
+PEERS: tuple[type[Contender], ...] = (Official, OpenInference, Langfuse)
 EVERYONE: tuple[type[Contender], ...] = (
     NoHandler,
     Nothing,

@@ -34,6 +34,11 @@ SUITES = {
 """The folder of each suite's tests in the source archive, and options for pytest."""
 
 
+EXPECTED = {"test_merge_config_callbacks"}
+"""It counts the handlers of a group: one more with any handler that LangChain's own hook adds, be it one that does
+nothing."""
+
+
 def source(package: str) -> Path:
     """Return the unpacked source archive of the installed version of a package."""
     version = importlib.metadata.version(package)
@@ -116,7 +121,7 @@ def compare(package: str) -> bool:
     totals = {key: sum(each[key] for each in seen) for key in ("started", "ended", "left")}
     new = [name for name, how in with_handler["outcomes"].items() if how == "failed" != without["outcomes"].get(name)]
     again = run(package, handler=True, only=[id_of(name, package) for name in new])["outcomes"] if new else {}
-    still = [name for name, how in again.items() if how == "failed"]
+    still = [name for name, how in again.items() if how == "failed" and name.split("::")[-1] not in EXPECTED]
     print(f"{package} {importlib.metadata.version(package)}")
     for title, count, each in zip(("without", "with"), counts, (without, with_handler), strict=True):
         told = ", ".join(f"{number:,} {how}" for how, number in sorted(count.items()))
@@ -125,7 +130,7 @@ def compare(package: str) -> bool:
     for what in ("reasons", "lines"):
         for text, number in sum((Counter(each[what]) for each in seen), Counter[str]()).items():
             print(f"  {number} times: {text}")
-    print(f"  new failures: {len(still)} (once, and not again: {len(new) - len(still)})", flush=True)
+    print(f"  new failures: {len(still)} (expected, or once and not again: {len(new) - len(still)})", flush=True)
     print("".join(f"    {name}\n" for name in still), end="")
     fewer = sum(counts[0].values()) - sum(counts[1].values())
     return not still and totals["started"] == totals["ended"] > 0 and fewer <= 0
