@@ -187,16 +187,21 @@ def callbacks(*, quick: bool) -> dict[str, dict[str, dict[str, float]]]:
                 sent = [_sent(tokens, logprobs=logprobs) for _ in range(repeat)]
                 gc.collect()
                 start = time.process_time()
-                for pieces, response in sent:
-                    run_id = uuid4()
-                    handler.on_chat_model_start({}, [MESSAGES], run_id=run_id, invocation_params=params)
-                    for text, chunk in pieces if streamed else ():
-                        handler.on_llm_new_token(text, chunk=chunk, run_id=run_id)
-                    handler.on_llm_end(response, run_id=run_id)
+                _drive(handler, sent, params, streamed=streamed)
                 if number >= 0:
                     times[name].append((time.process_time() - start) / repeat)
         measured[kind] = {name: _summary(taken, 0.0) for name, taken in times.items()}
     return measured
+
+
+def _drive(handler: Any, sent: Any, params: dict[str, Any], *, streamed: bool) -> None:
+    """Call as LangChain does; a function of its own, so that nothing of a round is freed in the time of the next."""
+    for pieces, response in sent:
+        run_id = uuid4()
+        handler.on_chat_model_start({}, [MESSAGES], run_id=run_id, invocation_params=params)
+        for text, chunk in pieces if streamed else ():
+            handler.on_llm_new_token(text, chunk=chunk, run_id=run_id)
+        handler.on_llm_end(response, run_id=run_id)
 
 
 def _sent(tokens: int, *, logprobs: bool) -> tuple[list[tuple[str, ChatGenerationChunk]], LLMResult]:
