@@ -12,7 +12,7 @@ UV_PIN ?= uv==0.13.9
 PROVIDERS := litellm most
 
 .PHONY: demo test slow lint types build docs examples e2e providers $(PROVIDERS:%=providers-%) bench bench-quick \
-	test-oldest test-python soak golden mutants lock newest clean
+	test-oldest test-python soak streams suites golden mutants lock newest clean
 
 # Both install into the environment $(1). `uv sync` would take the files from the addresses in uv.lock alone; this way
 # they also come from a mirror of PyPI, where the machine is set up for one.
@@ -82,8 +82,17 @@ bench: $(VENV)/.bench
 bench-quick: $(VENV)/.bench
 	$(BIN)/python benchmarks/run.py --quick --require-peers $(ARGS)
 
+# 200,000 runs, a tenth of them abandoned.
 soak: $(VENV)/.test
 	$(BIN)/python benchmarks/soak.py $(ARGS)
+
+# 10,000 streams open at once, each through graph, node and model.
+streams: $(VENV)/.test
+	$(BIN)/python benchmarks/streams.py --check $(ARGS)
+
+# The test suites of langchain-core, langchain and langgraph, without our handler and with it on everything.
+suites: $(VENV)-suites/.test
+	$(VENV)-suites/bin/python tests/suites/run.py $(ARGS)
 
 # The oldest versions that pyproject.toml allows. The table of providers says what their current versions do.
 test-oldest: $(VENV)-oldest/.test
@@ -102,6 +111,7 @@ lock: $(UV)
 	$(UV) $(LOCK) $(UPGRADE) --group test --group calibrate --resolution lowest-direct pyproject.toml --output-file locks/oldest.txt
 	for each in $(PROVIDERS); do $(UV) $(LOCK) $(UPGRADE) --group test pyproject.toml \
 		tests/providers/requirements-$$each.txt --output-file locks/providers-$$each.txt || exit; done
+	$(UV) $(LOCK) $(UPGRADE) --group test pyproject.toml tests/suites/requirements-suites.txt --output-file locks/suites.txt
 	$(UV) $(LOCK) $(UPGRADE) tests/e2e/requirements-phoenix.txt --output-file locks/phoenix.txt
 
 # What would change, and which tests would fail, with the newest of everything. It takes as long as the tests it runs.
@@ -139,6 +149,12 @@ $(VENV)-providers-%/.test: $(UV) pyproject.toml locks/providers-%.txt
 	@echo "Installing LangChain's integrations ($*) ..."
 	@$(new_venv) $(BIN)/python $(VENV)-providers-$*
 	@$(call install_lock,$(VENV)-providers-$*,locks/providers-$*.txt)
+	@touch $@
+
+$(VENV)-suites/.test: $(UV) pyproject.toml locks/suites.txt
+	@echo "Installing what the suites of LangChain need ..."
+	@$(new_venv) $(BIN)/python $(VENV)-suites
+	@$(call install_lock,$(VENV)-suites,locks/suites.txt)
 	@touch $@
 
 $(VENV)-$(notdir $(OTHER))/.test: $(UV) pyproject.toml uv.lock

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import math
 import random
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -96,24 +98,45 @@ def _chunk(content: str, info: dict[str, Any] | None) -> ChatGenerationChunk:
 
 
 ENTRIES = _entries()
-CHUNKS = [
-    _chunk("", None),  # OpenAI's first chunk has the role alone
-    *(_chunk(entry["token"], {"logprobs": {"content": [entry], "refusal": None}}) for entry in ENTRIES),
-    _chunk("", {"finish_reason": "stop", "model_name": MODEL, "logprobs": None}),
-]
-"""The chunks of the answer. Every contender gets the same objects; LangChain changes nothing in them but ids."""
 
 
-def result() -> LLMResult:
+@functools.cache
+def _sent(tokens: int) -> str:
+    return json.dumps(ENTRIES[:tokens])
+
+
+def fresh_chunks(tokens: int = TOKENS, *, logprobs: bool = True) -> list[ChatGenerationChunk]:
+    """Return the chunks of the answer as a client makes them: objects that nobody has looked at.
+
+    Objects that are used again and again stay in the processor's cache, which no application has.
+
+    Args:
+        tokens: How many of its tokens.
+        logprobs: Whether they come with logprobs.
+    """
+    entries = json.loads(_sent(tokens))
+    infos = [{"logprobs": {"content": [entry], "refusal": None}} if logprobs else None for entry in entries]
+    return [
+        _chunk("", None),  # OpenAI's first chunk has the role alone
+        *(_chunk(entry["token"], info) for entry, info in zip(entries, infos, strict=True)),
+        _chunk("", {"finish_reason": "stop", "model_name": MODEL, "logprobs": None}),
+    ]
+
+
+CHUNKS = fresh_chunks()
+
+
+def result(chunks: Sequence[ChatGenerationChunk] = CHUNKS) -> LLMResult:
     """Return what LangChain ends a streamed run with: the merged chunks."""
-    merged = merge_chat_generation_chunks(list(CHUNKS))
+    merged = merge_chat_generation_chunks(list(chunks))
     assert merged is not None
     return LLMResult(generations=[[merged]])
 
 
 class StreamingModel(BaseChatModel):
-    """A chat model that streams the answer at once."""
+    """A chat model that streams these chunks at once."""
 
+    chunks: Any = CHUNKS
     model_name: str = MODEL
 
     @property
@@ -131,10 +154,10 @@ class StreamingModel(BaseChatModel):
         raise NotImplementedError("the benchmarks only stream")
 
     def _stream(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
-        yield from CHUNKS
+        yield from self.chunks
 
     async def _astream(
         self, messages: list[BaseMessage], *args: Any, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        for chunk in CHUNKS:
+        for chunk in self.chunks:
             yield chunk

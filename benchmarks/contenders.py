@@ -7,13 +7,19 @@ import importlib
 import importlib.metadata
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
 from answer import CHUNKS, MESSAGES, PARAMS, result
 from langchain_core.callbacks import BaseCallbackHandler
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
+from opentelemetry.sdk.metrics import MeterProvider as SdkMeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from langchain_logprobs import LogprobsCallbackHandler, Settings
 
@@ -52,7 +58,7 @@ class Contender:
         name: How the tables call it.
         callbacks: The handlers to pass; empty for the instrumentors, which add their own once they are switched on.
         traces: Whether it writes spans.
-        reads: Whether these hold what it read itself.
+        reads: Whether these hold what it read itself, and are not another contender's again.
         is_peer: Whether it is somebody else's.
     """
 
@@ -70,6 +76,9 @@ class Contender:
 
     def switch_off(self) -> None:
         """Undo that."""
+
+    def finish(self) -> None:
+        """Do what else belongs to its price, once a run is over."""
 
 
 class NoHandler(Contender):
@@ -154,6 +163,56 @@ class OursAllAlternatives(Ours):
 
     name = f"{Ours.name}, alternatives of all tokens"
     settings = Settings(alternatives="all", span_bytes=4_000_000)
+
+
+class _Encoder(SpanExporter):
+    """Makes the bytes that an exporter sends, and sends none."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        encode_spans(spans).SerializeToString()
+        return SpanExportResult.SUCCESS
+
+
+class OursExported(Ours):
+    """With default settings, and its spans encoded by OpenTelemetry's batch processor, in its thread, as they are sent.
+
+    What a collector's answer costs is no part of it.
+    """
+
+    name = f"{Ours.name}, with batch export"
+    reads = False
+
+    def __init__(self, provider: Provider) -> None:
+        super().__init__(provider)
+        self._provider = provider
+        TracerProvider.add_span_processor(provider, BatchSpanProcessor(_Encoder()))
+
+    def finish(self) -> None:
+        """Wait until they are."""
+        self._provider.force_flush()
+
+
+class OursUnsampled(Ours):
+    """Where the trace is not sampled and nobody collects metrics."""
+
+    name = f"{Ours.name}, unsampled"
+    traces = reads = False
+
+    def __init__(self, provider: Provider) -> None:
+        unsampled = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
+        self.callbacks = [LogprobsCallbackHandler(tracer_provider=unsampled, meter_provider=self._meters())]
+
+    def _meters(self) -> MeterProvider:
+        return NoOpMeterProvider()
+
+
+class OursMeters(OursUnsampled):
+    """Where the trace is not sampled, and metrics are collected."""
+
+    name = f"{Ours.name}, unsampled, with metrics"
+
+    def _meters(self) -> MeterProvider:
+        return SdkMeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
 
 
 class AppendAndRecord(Contender):
@@ -250,17 +309,23 @@ EVERYONE: tuple[type[Contender], ...] = (
     AppendOnly,
     AppendAndRecord,
     Ours,
+    OursExported,
     AppendAndRecordAllAlternatives,
     OursAllAlternatives,
     *PEERS,
 )
+RUNS: tuple[type[Contender], ...] = (NoHandler, Ours, OursUnsampled, OursMeters, *PEERS)
+"""Who takes part where whole runs are compared (runs.py)."""
 
 
-def installed(provider_of: Callable[[], Provider]) -> tuple[list[tuple[Contender, Provider]], list[str]]:
+def installed(
+    provider_of: Callable[[], Provider], everyone: Sequence[type[Contender]] = EVERYONE
+) -> tuple[list[tuple[Contender, Provider]], list[str]]:
     """Make every contender that is installed, each with a provider of its own.
 
     Args:
         provider_of: Makes a provider.
+        everyone: Who is to take part.
 
     Returns:
         The contenders with their providers, and the names of the peers that are not installed.
@@ -268,7 +333,7 @@ def installed(provider_of: Callable[[], Provider]) -> tuple[list[tuple[Contender
     for noisy in ("langfuse", "opentelemetry"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     found, missing = [], []
-    for make in EVERYONE:
+    for make in everyone:
         provider = provider_of()
         try:
             found.append((make(provider), provider))

@@ -6,7 +6,8 @@ LangChain's own work (it merges all chunks) is the larger part for everybody.
 
 What is compared is the processor time of the process, all threads together, the least of all rounds: on a machine that
 others use too, the clock on the wall measures them. It favours the handlers that LangChain calls in a thread pool, as
-their waiting does not count. The wall clock and the medians stand in the JSON.
+their waiting does not count. The wall clock stands in the JSON. Every run gets chunks that nobody has touched, as from
+a client.
 """
 
 from __future__ import annotations
@@ -18,16 +19,46 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import tables
-from answer import CHUNKS, MESSAGES, METADATA, PARAMS, TOKENS, StreamingModel, result
-from contenders import PEERS, AppendOnly, Contender, Ours, OursAllAlternatives, Provider, installed, versions
+from answer import MESSAGES, METADATA, PARAMS, TOKENS, StreamingModel, fresh_chunks, result
+from contenders import (
+    PEERS,
+    AppendOnly,
+    Contender,
+    Ours,
+    OursAllAlternatives,
+    OursExported,
+    Provider,
+    installed,
+    versions,
+)
 from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
+from langchain_core.outputs import LLMResult
 
-Drive = Callable[[Contender], Awaitable[None]]
 
-MAX_TIMES_FLOOR = 3.0
+class Sent(NamedTuple):
+    """What a model sends in one run; every run has fresh ones, which are made before its time is taken.
+
+    Attributes:
+        pieces: The text of each chunk, and the chunk.
+        result: What LangChain makes of them.
+        model: A model that streams them.
+    """
+
+    pieces: list[tuple[str, Any]]
+    result: LLMResult
+    model: StreamingModel
+
+
+Drive = Callable[[Contender, Sent], Awaitable[None]]
+
+MAX_TIMES_FLOOR = {
+    ("direct, sync", Ours.name): 3.0,
+    ("direct, async", Ours.name): 2.0,
+    ("direct, sync", OursExported.name): 4.0,
+}
 """Ours with default settings, the ending included, driven directly, as a multiple of the append-only floor.
 
 There is no such promise for the alternatives of all tokens: in synchronous code most of it goes to OpenTelemetry's SDK
@@ -36,34 +67,36 @@ alone, handed the finished arrays.
 
 _SERIALIZED = {"lc": 1, "type": "constructor", "id": ["langchain", "chat_models", "openai", "ChatOpenAI"], "kwargs": {}}
 _START: dict[str, Any] = {"invocation_params": PARAMS, "options": {"stop": None}, "name": None, "batch_size": 1}
-_PIECES = [(chunk.text, chunk) for chunk in CHUNKS]
-_RESULT = result()
-_MODEL = StreamingModel()
 
 
-async def direct_sync(contender: Contender) -> None:
+def send() -> Sent:
+    chunks = fresh_chunks()
+    return Sent([(chunk.text, chunk) for chunk in chunks], result(chunks), StreamingModel(chunks=chunks))
+
+
+async def direct_sync(contender: Contender, sent: Sent) -> None:
     manager = CallbackManager.configure(contender.callbacks, inheritable_metadata=METADATA)
     (run,) = manager.on_chat_model_start(_SERIALIZED, [MESSAGES], **_START)
-    for token, chunk in _PIECES:
+    for token, chunk in sent.pieces:
         run.on_llm_new_token(token, chunk=chunk)
-    run.on_llm_end(_RESULT)
+    run.on_llm_end(sent.result)
 
 
-async def direct_async(contender: Contender) -> None:
+async def direct_async(contender: Contender, sent: Sent) -> None:
     manager = AsyncCallbackManager.configure(contender.callbacks, inheritable_metadata=METADATA)
     (run,) = await manager.on_chat_model_start(_SERIALIZED, [MESSAGES], **_START)
-    for token, chunk in _PIECES:
+    for token, chunk in sent.pieces:
         await run.on_llm_new_token(token, chunk=chunk)
-    await run.on_llm_end(_RESULT)
+    await run.on_llm_end(sent.result)
 
 
-async def streamed_sync(contender: Contender) -> None:
-    for _ in _MODEL.stream(MESSAGES, {"callbacks": contender.callbacks}):
+async def streamed_sync(contender: Contender, sent: Sent) -> None:
+    for _ in sent.model.stream(MESSAGES, {"callbacks": contender.callbacks}):
         pass
 
 
-async def streamed_async(contender: Contender) -> None:
-    async for _ in _MODEL.astream(MESSAGES, {"callbacks": contender.callbacks}):
+async def streamed_async(contender: Contender, sent: Sent) -> None:
+    async for _ in sent.model.astream(MESSAGES, {"callbacks": contender.callbacks}):
         pass
 
 
@@ -120,12 +153,14 @@ async def _measure(
             if contender.is_peer and number % peer_every and number >= 0:
                 continue  # peers take up to a hundred times as long, and differ by more than the noise
             before = provider.counter.ended
+            sent = send()
             contender.switch_on()
             # What a round before left behind must not be collected in this one. The collector stays on: its runs,
             # which our tuples set off, are part of the price.
             gc.collect()
             wall, cpu = time.perf_counter(), time.process_time()
-            await drive(contender)
+            await drive(contender, sent)
+            contender.finish()
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             contender.switch_off()
             if contender.traces and provider.counter.ended == before:
@@ -140,6 +175,7 @@ def _summary(taken: list[tuple[float, float]]) -> dict[str, float]:
     return {
         "cpu": min(cpus),
         "cpu_median": statistics.median(cpus),
+        "cpu_most": max(cpus),
         "wall": min(walls),
         "wall_median": statistics.median(walls),
         "rounds": len(taken),
@@ -151,10 +187,11 @@ def targets(drives: dict[str, Any]) -> list[dict[str, Any]]:
     checked = []
     for drive in DIRECT:
         times = {name: taken["cpu"] for name, taken in drives.get(drive, {}).items()}
-        if times:
-            ratio = times[Ours.name] / times[AppendOnly.name]
-            promise = f"{drive}: at most {MAX_TIMES_FLOOR:g} times the append-only floor"
-            checked.append({"target": promise, "value": ratio, "met": ratio <= MAX_TIMES_FLOOR})
+        for (promised, name), most in MAX_TIMES_FLOOR.items():
+            if promised == drive and name in times:
+                ratio = times[name] / times[AppendOnly.name]
+                promise = f"{drive}: {name} at most {most:g} times the append-only floor"
+                checked.append({"target": promise, "value": ratio, "met": ratio <= most})
         for peer in PEERS:
             if drive.endswith("async") and peer.name in times:
                 ratio = times[OursAllAlternatives.name] / times[peer.name]
@@ -164,15 +201,21 @@ def targets(drives: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def table(results: dict[str, Any]) -> list[list[str]]:
-    """Return the rows of the table: the smallest time of each contender on each drive, and what it is of the floor."""
+    """Return the rows of the table: least, median and greatest time of each contender, and its least of the floor's."""
     drives = results["drives"]
     driven = {f"{name}, of the floor": times for name, times in drives.items() if name in DIRECT}
     rows = [["handler", *(f"{name} (ms)" for name in drives), *driven]]
     for contender in next(iter(drives.values())):
-        milliseconds = [f"{times[contender]['cpu'] * 1e3:.1f}" for times in drives.values()]
-        ratios = [f"{times[contender]['cpu'] / times[AppendOnly.name]['cpu']:.1f}" for times in driven.values()]
-        rows.append([contender, *milliseconds, *ratios])
+        rows.append([
+            contender,
+            *(_shown(times[contender]) for times in drives.values()),
+            *(f"{times[contender]['cpu'] / times[AppendOnly.name]['cpu']:.1f}" for times in driven.values()),
+        ])  # fmt: skip
     return rows
+
+
+def _shown(taken: dict[str, float]) -> str:
+    return " / ".join(f"{taken[each] * 1e3:.1f}" for each in ("cpu", "cpu_median", "cpu_most"))
 
 
 def main() -> int:

@@ -22,6 +22,7 @@ for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LANGCHAIN_TRACING"):
 
 import ending  # noqa: E402
 import overhead  # noqa: E402
+import runs  # noqa: E402
 import size  # noqa: E402
 import tables  # noqa: E402
 
@@ -34,6 +35,14 @@ def _overhead(quick: bool) -> tuple[dict[str, Any], Tables]:
     results = overhead.run(quick=quick)
     return results, {
         f"Overhead, {results['tokens']:,} tokens with their top 5, the ending included": overhead.table(results)
+    }
+
+
+def _runs(quick: bool) -> tuple[dict[str, Any], Tables]:
+    results = runs.run(quick=quick)
+    return results, {
+        "Each kind of run, above LangChain alone": runs.table(results["kinds"]),
+        "The callbacks alone": runs.table(results["callbacks"]),
     }
 
 
@@ -55,6 +64,7 @@ def _ending(quick: bool) -> tuple[dict[str, Any], Tables]:
 
 BENCHMARKS: dict[str, Callable[[bool], tuple[dict[str, Any], Tables]]] = {
     "overhead": _overhead,
+    "runs": _runs,
     "size": _size,
     "ending": _ending,
 }

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
 
     from langchain_logprobs.capture.calls import ModelCall
+    from langchain_logprobs.confidence.inputs import Asked
 
 _HIDDEN_TAG = "langsmith:hidden"
 _GRAPH_STEP_TAG = "graph:step"
@@ -188,9 +189,12 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         if model is not None:
             identity[names.REQUEST_MODEL] = model
         pairs = [*identity.items(), *genai.request_attributes(params, metadata)]
-        call = Call(identity, asked.asked_of(serialized, prompts, params, kwargs, _dropped_by))
-        if self._settings.capture_messages:
-            call.messages = input_messages(messages)
+
+        def read_request() -> tuple[Asked, str | None]:
+            wanted = input_messages(messages) if self._settings.capture_messages else None
+            return asked.asked_of(serialized, prompts, params, kwargs, _dropped_by), wanted
+
+        call = Call(identity, read_request)
         name = operation if model is None else f"{operation} {model}"
         self._lifecycle.start_call(name, run_id, parent_run_id, pairs, call)
 
@@ -213,12 +217,13 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
             if pieces is None:  # nobody would see what became of it
                 return
             if len(pieces) < self._max_items:
-                # Nearly all integrations have it here; where not, container_of looks everywhere.
+                # Nearly all integrations have it here; where not, container_of looks everywhere that holds anything.
                 info = None if chunk is None else chunk.generation_info
                 container = info.get("logprobs") if info else None
+                if container is None and (info or kwargs or _has_metadata(chunk)):
+                    container = container_of(chunk, kwargs)
                 # Without a text, the chunk says what it brought: reasoning, or a part of a tool call.
-                text = token or chunk or ""
-                pieces.extend((time_ns(), text, container_of(chunk, kwargs) if container is None else container))
+                pieces.extend((time_ns(), token or chunk or "", container))
                 if chunk is None and isinstance(run.data, Call):
                     run.data.without_chunks = True
             else:
@@ -344,6 +349,11 @@ def _is_graph(name: str, parent_run_id: UUID | None, tags: Sequence[str], metada
     if metadata.get("ls_integration") not in _AGENT_INTEGRATIONS:
         return False
     return parent_run_id is None or name == metadata.get("lc_agent_name")
+
+
+def _has_metadata(chunk: object) -> bool:
+    message = getattr(chunk, "message", None)  # a completion model's chunk has none
+    return bool(getattr(message, "response_metadata", None) or getattr(message, "additional_kwargs", None))
 
 
 def _dropped_by(class_name: str) -> str | None:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from langchain_logprobs.capture.calls import ModelCall
 from langchain_logprobs.capture.endings import endings
+from langchain_logprobs.capture.failures import completion_in, refuses_logprobs
 from langchain_logprobs.capture.inline import guarded
 from langchain_logprobs.capture.received import collect, kept, tokens_held
 from langchain_logprobs.capture.runs import OpenRuns, Run
@@ -48,12 +49,15 @@ class Call:
 
     Attributes:
         identity: Its operation, provider and model, by their GenAI names.
+        read_request: Returns what was asked for, and the prompt as JSON where it is to be recorded; None where the
+            start of the call was not reported. It is not called for a call of which nobody will see anything.
         asked: What was asked for.
-        messages: The prompt as JSON, where it is to be recorded.
+        messages: The prompt.
         without_chunks: Whether token callbacks came without their chunks.
     """
 
     identity: dict[str, Any]
+    read_request: Callable[[], tuple[Asked, str | None]] | None = None
     asked: Asked = field(default_factory=Asked)
     messages: str | None = None
     without_chunks: bool = False
@@ -194,8 +198,25 @@ class Lifecycle:
         if self._on_call is not None and self._on_call not in run.takers:
             run.takers = (*run.takers, self._on_call)
             run.awaited = run.awaited or self.spanless
-        if run.pieces is None and (run.takers or self._telemetry.wants(run.span)):
+        if run.pieces is None and (self._is_seen(run) or self._telemetry.counts):
             run.pieces = []
+            if run.data.read_request is not None:
+                run.data.asked, run.data.messages = run.data.read_request()
+                run.data.read_request = None  # it holds the prompt
+
+    def _is_seen(self, run: Run) -> bool:
+        """Tell whether a model call's report goes anywhere: to the program, on its span or on one above it.
+
+        If not, its metrics are all that comes of it.
+        """
+        if run.takers:
+            return True
+        above: Run | None = run
+        while above is not None:
+            if self._telemetry.is_recording(above.span):
+                return True
+            above = above.parent
+        return False
 
     def finish(self, run: Run, error: BaseException | None, response: Any, abandoned: str | None) -> None:
         """Write an ended run on its span, and end the span whatever happens: now, or as its turn comes."""
@@ -257,7 +278,7 @@ class Lifecycle:
         received.abandoned = abandoned
         received.refused = error is not None and refuses_logprobs(error)
         received.without_chunks = call.without_chunks
-        report = report_on(received, call.asked, self._settings)
+        report = report_on(received, call.asked, self._settings, for_metrics=not self._is_seen(run))
         self._log(report, call, failed=error is not None)
         first = received.choices[0]
         generations = [choice.generation for choice in received.choices if choice.generation is not None]
@@ -319,49 +340,6 @@ def _run_in_context() -> UUID | None:
     config = variable.get() if isinstance(variable, ContextVar) else None
     run_id = getattr(config.get("callbacks"), "parent_run_id", None) if isinstance(config, dict) else None
     return run_id if isinstance(run_id, UUID) else None
-
-
-def completion_in(error: BaseException | None) -> Any:
-    """Return the answer that an exception carries, as a result; None where it carries none.
-
-    OpenAI's client raises LengthFinishReasonError and ContentFilterFinishReasonError for a structured answer that was
-    cut off, before LangChain sees it; the exception holds the whole completion.
-    """
-    completion = getattr(error, "completion", None)
-    choices = getattr(completion, "choices", None)
-    if not isinstance(choices, list):
-        return None
-    from langchain_core.messages import AIMessage
-    from langchain_core.outputs import ChatGeneration, LLMResult
-
-    generations = []
-    for choice in choices:
-        content = getattr(getattr(choice, "message", None), "content", None)
-        logprobs = getattr(choice, "logprobs", None)
-        info = {"finish_reason": getattr(choice, "finish_reason", None)}
-        if logprobs is not None:
-            info["logprobs"] = logprobs
-        message = AIMessage(content if isinstance(content, str) else "", response_metadata=info)
-        generations.append(ChatGeneration(message=message, generation_info=info))
-    usage = getattr(completion, "usage", None)
-    output = {"model_name": getattr(completion, "model", None), "id": getattr(completion, "id", None)}
-    if usage is not None:
-        output["token_usage"] = {
-            "prompt_tokens": getattr(usage, "prompt_tokens", None),
-            "completion_tokens": getattr(usage, "completion_tokens", None),
-        }
-    return LLMResult(generations=[list(generations)], llm_output=output)
-
-
-def refuses_logprobs(error: BaseException) -> bool:
-    """Tell whether a provider refused a request because it asks for logprobs."""
-    status = getattr(error, "status_code", None) or getattr(error, "code", None)
-    if status not in (400, 403, 422):
-        return False
-    try:
-        return "logprobs" in str(error).lower().replace("_", "").replace(" ", "")
-    except Exception:  # a class of somebody's own, whose __str__ fails
-        return False
 
 
 def _say_once(level: int, class_name: str, reason: str) -> None:

@@ -216,13 +216,14 @@ class ConfidenceReport:
         }
 
 
-def report_on(received: Received, asked: Asked, settings: Settings) -> ConfidenceReport:
+def report_on(received: Received, asked: Asked, settings: Settings, *, for_metrics: bool = False) -> ConfidenceReport:
     """Make the report on an ended model call. It is the only maker of reports.
 
     Args:
         received: What the call received.
         asked: What was asked of it.
         settings: The thresholds, and how many stretches to keep.
+        for_metrics: Whether only its numbers are wanted: then nobody looks for stretches.
     """
     low = settings.low_probability
     choices = tuple(_choice_report(choice, asked, low) for choice in received.choices)
@@ -236,9 +237,11 @@ def report_on(received: Received, asked: Asked, settings: Settings) -> Confidenc
             together.extend(one.tokens.select(one.parts.counted))
         total = measure(together, low_probability=low)
         total = replace(total, min_index=_index_in_first(choices, total))
-    stretches, stretch_count = _stretches(answer, low, settings.max_stretches)
-    for other in choices[1:]:
-        stretch_count += _stretches(other, low, 0)[1]
+    stretches: list[Stretch] = []
+    stretch_count = 0
+    if not for_metrics:
+        stretches, stretch_count = _stretches(answer, low, settings.max_stretches)
+        stretch_count += sum(_stretches(other, low, 0)[1] for other in choices[1:])
     fields = None
     if len(answer.tokens) and not first.tool_calls:
         fields = _fields(answer, asked)

@@ -9,7 +9,7 @@ import math
 import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, chain
+from itertools import chain
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from langchain_logprobs.formats.columns import Columns
@@ -151,24 +151,29 @@ def read_plain(entries: Sequence[Any]) -> Tokens | None:
     logprobs: list[float] = []
     all_bytes: list[int] = []
     others: list[Mapping[str, Any]] = []
-    widths: list[int] = []
+    other_texts: list[str] = []
+    other_logprobs: list[float] = []
+    stops: list[int] = []
     try:
         for entry in entries:
             texts.append(entry["token"])
             logprobs.append(entry["logprob"])
             all_bytes += entry.get("bytes") or ()
             tops = entry["top_logprobs"]
+            for other in tops:  # once: most of the time goes into fetching small dicts from memory
+                other_texts.append(other["token"])
+                other_logprobs.append(other["logprob"])
             others += tops
-            widths.append(len(tops))
+            stops.append(len(others))
         bytes(all_bytes)  # raises where one is no byte
         own = Columns(texts, logprobs, [*entries])
-        alternatives = Columns([other["token"] for other in others], [other["logprob"] for other in others], others)
+        alternatives = Columns(other_texts, other_logprobs, others)
     except Exception:  # an object of any class can be in the place of a dict
         return None
     for column in (own, alternatives):
         if any(type(raw) is not float for raw in chain(column.censored.values(), column.rounded.values())):
             return None
-    return Tokens(own, alternatives, accumulate(widths))
+    return Tokens(own, alternatives, stops)
 
 
 def read_entries(entries: Sequence[Any], tokens: Tokens, into: Reading) -> None:

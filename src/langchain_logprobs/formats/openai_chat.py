@@ -9,16 +9,14 @@ pydantic object. llama.cpp and vLLM servers also answer legacy completions in th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from itertools import repeat
+from typing import Any
 
 from langchain_logprobs.formats.entries import Reading, WireFormat, as_mapping, read_all, read_entries
 
 _ANSWER_KEYS = ("content", "refusal")
 _REASONING_KEY = "reasoning_content"
 _KEYS = (*_ANSWER_KEYS, _REASONING_KEY)
-
-_ABSENT: Final = object()
-"""What stands for a key that a container does not have, where None is a value."""
 
 
 def read(container: Any, text: str | None, into: Reading) -> bool:
@@ -64,23 +62,19 @@ def has_key(fields: Mapping[str, Any]) -> bool:
 
 def entries_of(containers: Sequence[Any]) -> list[list[Any]] | None:
     """Return the entries of containers in which all but `content` is None; None if one is another."""
-    found: list[list[Any]] = []
-    for container in containers:
-        if type(container) is not dict:
-            return None
-        content = container.get("content", _ABSENT)
-        # Nearly every chunk has these two keys alone, which is quicker to see than to look at every value.
-        if len(container) > 2 or (len(container) == 2 and container.get("refusal", _ABSENT) is not None):
-            for key, value in container.items():
-                if value is not None and key != "content":
-                    return None
-        if content is None:
-            found.append([])
-        elif type(content) is list:
-            found.append(content)
-        else:
-            return None
-    return found
+    if not {*map(type, containers)} <= {dict}:
+        return None
+    # Nearly every chunk has these two keys alone, which is quicker to see than to look at every value.
+    sizes = {*map(len, containers)}
+    two = sizes == {2} and all(map(dict.__contains__, containers, repeat("refusal")))
+    if not (two or sizes == {1}) or any(map(dict.get, containers, repeat("refusal"))):
+        for container in containers:
+            if any(value is not None and key != "content" for key, value in container.items()):
+                return None
+    if not all(map(dict.__contains__, containers, repeat("content"))):
+        return None
+    found = [[] if container["content"] is None else container["content"] for container in containers]
+    return found if {*map(type, found)} <= {list} else None
 
 
 def _is_chat(fields: Mapping[str, Any]) -> bool:

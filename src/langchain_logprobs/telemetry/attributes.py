@@ -176,7 +176,7 @@ def contested_first(report: ConfidenceReport, below: float) -> Iterator[int]:
     tokens = report.tokens
     half = math.log(min(below, 0.5))
     logprobs = tokens.logprobs
-    weak = [(_margin(tokens, index, logprobs[index]), index) for index in weak_tokens(tokens, half)]
+    weak = _margins(tokens, weak_tokens(tokens, half))
     leaves = sorted(report.leaves(), key=certainty)
     first = [index for _, index in sorted(weak)]
     first += [leaf.field.min_index for leaf in leaves if leaf.field.min_index is not None]
@@ -193,14 +193,23 @@ def weak_tokens(tokens: Tokens, bound: float) -> Iterator[int]:
     return compress(range(len(logprobs)), map(not_, map(ge, logprobs, repeat(bound))))  # NaN is not at least anything
 
 
-def _margin(tokens: Tokens, index: int, logprob: float) -> float:
-    """How much more probable a token was than the best other one: negative where it was not the best."""
-    if logprob != logprob:
-        return -math.inf
-    ranked = sorted([other for other in tokens.alternatives_at(index).logprobs if other == other], reverse=True)[:2]
-    if ranked and ranked[0] == logprob:  # the token itself
-        del ranked[0]
-    return math.exp(logprob) - (math.exp(ranked[0]) if ranked else 0.0)
+def _margins(tokens: Tokens, positions: Iterable[int]) -> list[tuple[float, int]]:
+    """Return how much more probable each token was than the best other one, negative where it was not the best."""
+    others, stops, exp = tokens.alternatives.logprobs, tokens.stops, math.exp
+    margins = []
+    for position in positions:
+        logprob = tokens.logprobs[position]
+        if logprob != logprob:
+            margins.append((-math.inf, position))
+            continue
+        ranked = others[stops[position - 1] if position else 0 : stops[position]]
+        if tokens.alternatives.censored:
+            ranked = [other for other in ranked if other == other]
+        ranked.sort(reverse=True)
+        if ranked and ranked[0] == logprob:  # the token itself
+            del ranked[0]
+        margins.append((exp(logprob) - (exp(ranked[0]) if ranked else 0.0), position))
+    return margins
 
 
 def alternatives(flat: FlatAlternatives, floor: float) -> dict[str, Any]:

@@ -172,7 +172,10 @@ class _Layout:
             step *= 2
             size = 2 * _INT_BYTES
         self.spent += size * (count // step)
-        offsets = [max(0, time - self.start_time) // 1_000 for time in self.chunks.times[::step]]
+        start = self.start_time
+        offsets = [(time - start) // 1_000 for time in self.chunks.times[::step]]
+        if min(offsets) < 0:  # the clock was set back
+            offsets = [max(0, offset) for offset in offsets]
         arrivals: dict[str, Any] = {names.CHUNK_OFFSETS: offsets}
         if not plain or step > 1:
             arrivals[names.CHUNK_STARTS] = self.chunks.starts[::step]

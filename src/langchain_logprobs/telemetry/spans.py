@@ -124,9 +124,14 @@ class Telemetry:
         private._gate = Gate(capture_text=False)
         return private
 
-    def wants(self, span: Span | None) -> bool:
-        """Tell whether anything would come of a report: without it a call need not be stored nor read."""
-        return (span is not None and span.is_recording()) or self._metrics.enabled
+    def is_recording(self, span: Span | None) -> bool:
+        """Tell whether what is written on a span goes anywhere."""
+        return span is not None and span.is_recording()
+
+    @property
+    def counts(self) -> bool:
+        """Whether metrics go anywhere."""
+        return self._metrics.enabled
 
     def end_span(
         self, span: Span | None, end_time: int, error: BaseException | None, roll_up: RollUp | None = None
