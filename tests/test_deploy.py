@@ -27,7 +27,7 @@ def test_the_dashboard_is_what_its_script_builds() -> None:
 
 def test_no_two_panels_overlap_and_each_has_a_query_of_its_own() -> None:
     board = json.loads(FILES[0].read_text(encoding="utf-8"))
-    places = set()
+    places: set[tuple[int, int]] = set()
     for panel in board["panels"]:
         at = panel["gridPos"]
         cells = {(at["x"] + x, at["y"] + y) for x in range(at["w"]) for y in range(at["h"])}

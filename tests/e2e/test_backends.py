@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from tests.e2e.backends import (
     JAEGER_BUILD_TIMEOUT,
-    PHOENIX_INSTALL_TIMEOUT,
+    INSTALL_TIMEOUT,
     Backend,
     EventData,
     SpanData,
@@ -25,7 +25,7 @@ from tests.e2e.tracing import Traced, attributes, tokens, values
 from tests.providers.wire import WireServer, sse
 
 # The first test may have to build Jaeger (4 minutes on two cores) or to install Phoenix.
-pytestmark = pytest.mark.timeout(JAEGER_BUILD_TIMEOUT + PHOENIX_INSTALL_TIMEOUT)
+pytestmark = pytest.mark.timeout(JAEGER_BUILD_TIMEOUT + INSTALL_TIMEOUT)
 
 TOKENS = 2000
 TOP = 5

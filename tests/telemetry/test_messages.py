@@ -117,9 +117,8 @@ def test_an_agent_shows_its_last_answer_and_not_that_of_a_step_that_failed() -> 
         raise ValueError("no")
 
     def ask(state: MessagesState, config: RunnableConfig) -> dict[str, Any]:
-        first = (ScriptedModel(entries=[entry("wrong", -3.0)]) | RunnableLambda(fails)).with_fallbacks(
-            [ScriptedModel(entries=TOKENS)]
-        )
+        second: Any = ScriptedModel(entries=TOKENS)
+        first = (ScriptedModel(entries=[entry("wrong", -3.0)]) | RunnableLambda(fails)).with_fallbacks([second])
         return {"messages": [first.invoke(state["messages"], config)]}
 
     builder = StateGraph(MessagesState)
@@ -127,7 +126,8 @@ def test_an_agent_shows_its_last_answer_and_not_that_of_a_step_that_failed() -> 
     builder.add_edge(START, "ask")
     builder.add_edge("ask", END)
     traced = Traced(OPEN)
-    builder.compile(name="years").invoke({"messages": [("user", "When?")]}, config=traced.config)
+    asked: Any = {"messages": [("user", "When?")]}
+    builder.compile(name="years").invoke(asked, config=traced.config)
     root = next(span for span in traced.spans if span.parent is None)
     assert root.name == "invoke_agent years"
     assert root.attributes["input.value"] == "When?"
