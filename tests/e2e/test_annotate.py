@@ -15,10 +15,13 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from langchain_logprobs.cli import main as cli
 from langchain_logprobs.view.annotations.marks import Mark, marks_of
 from langchain_logprobs.view.model import read_traces
-from tests.e2e.backends import Phoenix, exporter
+from tests.e2e.backends import INSTALL_TIMEOUT, Phoenix, exporter
 from tests.e2e.mlflow import HEADERS
 from tests.e2e.processes import get_json, wait_for
 from tests.view.gallery import gallery
+
+# The first test of each backend may have to install it.
+pytestmark = pytest.mark.timeout(INSTALL_TIMEOUT + 300)
 
 ARRIVAL_TIMEOUT = 60.0
 

@@ -11,8 +11,8 @@ import pytest
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from tests.e2e.backends import (
-    JAEGER_BUILD_TIMEOUT,
     INSTALL_TIMEOUT,
+    JAEGER_BUILD_TIMEOUT,
     Backend,
     EventData,
     SpanData,

@@ -24,10 +24,12 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from langchain_logprobs import LogprobsCallbackHandler
-from tests.e2e.backends import Jaeger, has_go, install_jaeger
+from tests.e2e.backends import JAEGER_BUILD_TIMEOUT, Jaeger, has_go, install_jaeger
 from tests.e2e.processes import free_ports, get_json, serving, wait_for
 from tests.support import ScriptedModel, Traced
 from tests.view.gallery import CENSORED, REASONING, SHORT, said
+
+pytestmark = pytest.mark.timeout(JAEGER_BUILD_TIMEOUT + 300)  # the first test may have to build the collector
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yml"
