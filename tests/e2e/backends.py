@@ -169,7 +169,8 @@ class Phoenix:
                 span["parent_id"],
                 [_nanoseconds(span["start_time"]), _nanoseconds(span["end_time"])]
                 + [_nanoseconds(event["timestamp"]) for event in span["events"]],
-                span["attributes"],
+                # The kind is no attribute any more.
+                {**span["attributes"], "openinference.span.kind": span["span_kind"]},
                 [EventData(event["name"], event["attributes"]) for event in span["events"]],
             )
             for span in self._spans(service, trace_id=trace_id)

@@ -158,10 +158,12 @@ def test_trace_read_back_equals_what_was_sent(
     if backend.name == "phoenix":
         # Its own converter has taken our messages: the answer alone, without the part on confidence.
         (kept_call,) = [span for span in received if span.span_id == format(call.context.span_id, "016x")]
-        assert kept_call.attributes["llm.output_messages.0.message.content"] == text
+        shown = kept_call.attributes["llm.output_messages.0.message.content"]
+        assert text.startswith(shown.removesuffix(" …"))
+        assert len(shown) > 100
         (kept_root,) = [span for span in received if span.parent_id is None]
         assert kept_root.attributes["openinference.span.kind"] == "CHAIN"
-        assert kept_root.attributes["output.value"] == text
+        assert kept_root.attributes["output.value"] == shown
 
     # The trace is found by its root's level, and not by another level.
     level = attributes(root)["logprobs.confidence.level"]
