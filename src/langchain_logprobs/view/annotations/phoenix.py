@@ -33,8 +33,11 @@ def write(marks: Sequence[Mark], url: str | None, project: str | None) -> int:
 
 def _annotations(mark: Mark) -> list[Any]:
     results = [(CONFIDENCE, {"score": mark.score, "label": mark.level, "explanation": mark.answer})]
-    if mark.weakest is not None or mark.weakest_score is not None:
-        results.append((WEAKEST, {"score": mark.weakest_score, "label": mark.weakest, "explanation": None}))
+    # Of an annotation with a score, Phoenix's badge shows the score and not the words, which have the number in them.
+    if mark.weakest is not None:
+        results.append((WEAKEST, {"score": None, "label": mark.weakest, "explanation": None}))
+    elif mark.weakest_score is not None:
+        results.append((WEAKEST, {"score": mark.weakest_score, "label": None, "explanation": None}))
     return [
         {
             "span_id": mark.span_id,
