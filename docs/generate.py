@@ -31,7 +31,7 @@ def settings_table() -> str:
         if each.choices:
             allowed = ", ".join(f"`{word}`" for word in each.choices)
         else:
-            allowed = "true, false" if each.low is None else each.allowed.partition(" from ")[2]
+            allowed = each.described or "true, false" if each.low is None else each.allowed.partition(" from ")[2]
         rows.append(f"| `{each.name}` | `{each.default}` | {allowed} | {texts[each.name]} |")
     return "\n".join([*rows, "", f"As an environment variable each is `{ENV_PREFIX}` and its name in capitals."])
 

@@ -121,7 +121,7 @@ def test_the_span_carries_the_genai_conventions(wire) -> None:
     assert "gen_ai.input.messages" not in span.attributes
     (message,) = json.loads(span.attributes["gen_ai.output.messages"])
     assert message["finish_reason"] == "stop"
-    assert message["parts"][0] == {"type": "text", "content": "".join(TOKENS)}
+    assert message["parts"][-1] == {"type": "text", "content": "".join(TOKENS)}
 
 
 def test_prompts_are_recorded_only_when_asked_for(wire) -> None:

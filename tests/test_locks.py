@@ -20,6 +20,7 @@ COMPILED = {
     "providers-most": "tests/providers/requirements-most.txt",
     "phoenix": "tests/e2e/requirements-phoenix.txt",
     "suites": "tests/suites/requirements-suites.txt",
+    "mlflow": "tests/e2e/requirements-mlflow.txt",
 }
 """Each file of locks/, and what it is made from."""
 
@@ -70,7 +71,7 @@ def test_a_compiled_lock_has_one_allowed_version_of_all_that_is_asked_for(name: 
     assert all(re.fullmatch(r"==[\w.!+]+", str(pin.specifier)) for pin in pins)
     source = ROOT / COMPILED[name]
     asked = [] if source.suffix == ".toml" else _lines(source)
-    for_tests = {"phoenix": [], "oldest": _for_tests("calibrate")}.get(name, _for_tests())
+    for_tests = {"phoenix": [], "mlflow": [], "oldest": _for_tests("calibrate")}.get(name, _for_tests())
     for line in asked + for_tests:
         requirement = Requirement(line)
         held = [pin for pin in pins if pin.name == requirement.name]

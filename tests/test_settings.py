@@ -37,6 +37,7 @@ WRONG_TEXTS = {
     "max_open_calls": "0",
     "max_run_seconds": "inf",
     "max_chunks": "1e99",
+    "page_url": "127.0.0.1:8899/trace/{trace_id}",
 }
 
 
@@ -72,6 +73,15 @@ class Hostile:
         ("capture_text", "yes", "True or False"),
         ("capture_text", 1, "True or False"),
         ("capture_messages", None, "True or False"),
+        ("page_url", "http://127.0.0.1:8899/", "{trace_id}"),
+        ("page_url", "ftp://127.0.0.1/{trace_id}", "an http or https address"),
+        ("page_url", "javascript:alert(1)//{trace_id}", "an http or https address"),
+        ("page_url", "http://127.0.0.1/{trace_id}/{user}", "{span_id} where it is wanted"),
+        ("page_url", "http://127.0.0.1/{trace_id} x", "an http or https address"),
+        ("page_url", "http://127.0.0.1/{trace_id}\n", "an http or https address"),
+        ("page_url", "http:///{trace_id}", "an http or https address"),
+        ("page_url", "", "an http or https address"),
+        ("page_url", 8899, "an http or https address"),
         ("low_probability", 1.5, "a number from 1e-09 to 1"),
         ("low_probability", float("nan"), "a number from"),
         ("low_probability", float("-inf"), "a number from"),

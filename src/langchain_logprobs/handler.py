@@ -13,12 +13,12 @@ from langchain_logprobs._version import __version__
 from langchain_logprobs.capture import asked
 from langchain_logprobs.capture.endings import endings
 from langchain_logprobs.capture.inline import InlineUnlessItStarvesOthers, guarded, log_failure
-from langchain_logprobs.capture.lifecycle import Call, Lifecycle, invocation_params
+from langchain_logprobs.capture.lifecycle import Call, Lifecycle, Step, invocation_params
 from langchain_logprobs.capture.received import ITEMS_A_PIECE, container_of
 from langchain_logprobs.capture.runs import runs_of
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import genai, names
-from langchain_logprobs.telemetry.messages import input_messages
+from langchain_logprobs.telemetry.messages import input_messages, input_of
 from langchain_logprobs.telemetry.spans import Telemetry
 
 if TYPE_CHECKING:
@@ -266,18 +266,22 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         """Start a chain's, graph's or graph node's span."""
         tags, metadata = tags or [], metadata or {}
         name = str(kwargs.get("name") or asked.class_name(serialized) or "chain")
-        pairs: list[tuple[str, Any]] = []
+        # Phoenix knows no operation for these, and would call their kind unknown.
+        pairs: list[tuple[str, Any]] = [(names.SPAN_KIND, "CHAIN")]
         if _is_graph(name, parent_run_id, tags, metadata):
             agent = str(metadata.get("lc_agent_name") or name)
             pairs = [(names.OPERATION, "invoke_agent"), (names.AGENT_NAME, agent)]
             pairs += genai.conversation_attributes(metadata)
             name = f"invoke_agent {agent}"
         elif parent_run_id is None:
-            pairs = [(names.OPERATION, "invoke_workflow"), (names.WORKFLOW_NAME, name)]
+            pairs += [(names.OPERATION, "invoke_workflow"), (names.WORKFLOW_NAME, name)]
             pairs += genai.conversation_attributes(metadata)
             name = f"invoke_workflow {name}"
         hidden = _HIDDEN_TAG in tags
-        self._lifecycle.start_step(None if hidden else name, "internal", run_id, parent_run_id, pairs)
+        step = Step(whole=len(pairs) > 1)
+        if step.whole and self._settings.capture_messages:
+            step.given = input_of(inputs)
+        self._lifecycle.start_step(None if hidden else name, "internal", run_id, parent_run_id, pairs, step)
 
     @guarded
     def on_tool_start(
@@ -326,7 +330,18 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
     def _on_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         self._lifecycle.end(run_id, error, None)
 
-    on_chain_end: Any = _on_end
+    @guarded
+    def on_chain_end(
+        self, outputs: Any, *, run_id: UUID, parent_run_id: UUID | None = None, inputs: Any = None, **kwargs: Any
+    ) -> None:
+        """End a chain's, graph's or graph node's span."""
+        run = self._runs.find(run_id)
+        step = None if run is None else run.data
+        # What a stream is given is told when it ends.
+        if isinstance(step, Step) and step.whole and step.given is None and self._settings.capture_messages:
+            step.given = input_of(inputs)
+        self._lifecycle.end(run_id, None, None)
+
     on_tool_end: Any = _on_end
     on_retriever_end: Any = _on_end
     on_chain_error: Any = _on_error

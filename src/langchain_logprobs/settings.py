@@ -25,6 +25,9 @@ ENV_PREFIX = "LANGCHAIN_LOGPROBS_"
 CAPTURE_CONTENT_ENV = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 """The switch that all GenAI instrumentations share, see `Settings.from_env`."""
 
+PAGE_URL = r"^https?://[^\s{}/?#]+([^\s{}]|\{span_id\})*\{trace_id\}([^\s{}]|\{span_id\}|\{trace_id\})*$"
+PAGE_URL_IN_WORDS = "an http or https address with {trace_id} in it, and {span_id} where it is wanted, or None"
+
 _T = TypeVar("_T")
 
 
@@ -38,6 +41,7 @@ class Setting(NamedTuple):
         choices: The words that it can be; empty for a switch or a number.
         low: The least number that it can be; None for words and switches.
         high: The greatest one.
+        described: What else it can be, in words.
     """
 
     name: str
@@ -46,10 +50,13 @@ class Setting(NamedTuple):
     choices: tuple[str, ...]
     low: float | None
     high: float | None
+    described: str | None = None
 
     @property
     def allowed(self) -> str:
         """What it can be, e.g. `an integer from 1 to 128`."""
+        if self.described:
+            return self.described
         if self.choices:
             return f"one of {', '.join(map(repr, self.choices))}"
         if self.low is None:
@@ -112,6 +119,7 @@ def _readable(cls: type[_T]) -> type[_T]:
             choices=get_args(field.annotation) if get_origin(field.annotation) is Literal else (),
             low=bounds.get("ge"),
             high=bounds.get("le"),
+            described=field.description,
         )
     cls.__doc__ = cast(str, _Help(cls.__doc__))
     # Without this, `help` begins with a line of 1,800 characters, all ranges as pydantic's objects.
@@ -177,8 +185,8 @@ class Settings:
     max_fields: Annotated[int, Field(ge=0, le=10_000)] = 64
     """JSON fields in `logprobs.fields.*`: the least certain ones."""
     detail_bytes: Annotated[int, Field(ge=0, le=4_000_000)] = 45_400
-    """Up to this size (bytes of OTLP) a span gets what explains or repeats its arrays: more than 8 stretches and
-    chunk events, the alternatives of low tokens, each chunk's own tokens."""
+    """Up to this size (bytes of OTLP) the span of 2,000 tokens gets what explains or repeats its arrays: more than 8
+    stretches and chunk events, the alternatives of low tokens, each chunk's own tokens. Shorter ones in proportion."""
     span_bytes: Annotated[int, Field(ge=4_096, le=4_000_000)] = 262_144
     """Bytes of OTLP a span may take: alternatives are trimmed first, then the arrays."""
     max_open_calls: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
@@ -191,6 +199,10 @@ class Settings:
     """Do the work at the end of a run in a thread of ours, not in the caller's. See docs/sending.md."""
     max_deferred_tokens: Annotated[int, Field(ge=1, le=100_000_000)] = 200_000
     """Tokens that may wait for that thread; over it, a call ends at once without its logprobs. One takes up to 3 KB."""
+
+    page_url: Annotated[str | None, Field(pattern=PAGE_URL, description=PAGE_URL_IN_WORDS)] = None
+    """Where the page of a trace is served, e.g. `http://127.0.0.1:8899/trace/{trace_id}#span-{span_id}`: the spans of
+    model calls and those above them get their link as `logprobs.page`."""
 
     def __post_init__(self) -> None:
         """Refuse what is allowed each by itself and not together."""

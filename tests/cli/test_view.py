@@ -329,6 +329,25 @@ def test_only_files_are_followed(source: str, capsys: pytest.CaptureFixture[str]
     assert "--watch follows a file" in capsys.readouterr().err
 
 
+def test_several_files_are_shown_as_one(
+    trace_file: Path, levels: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn(*words: str) -> str:
+        assert cli.main(["view", *words]) == 0
+        return capsys.readouterr().out
+
+    both = drawn(str(trace_file), str(levels))
+    assert both.count("trace ") == drawn(str(trace_file)).count("trace ") + drawn(str(levels)).count("trace ")
+    one = drawn(str(trace_file), str(levels), "--trace", "a1")
+    assert one == drawn(str(levels), "--trace", "a1")
+    assert cli.main(["view", str(trace_file), str(levels), "--trace", "f0f0"]) == 1
+    assert "holds no trace with an id that starts with 'f0f0'" in capsys.readouterr().err
+    assert cli.main(["view", str(levels), str(levels.with_name("none"))]) == 1
+    assert "No such file" in capsys.readouterr().err
+    assert cli.main(["view", str(levels), str(trace_file), "--watch"]) == 1
+    assert "--watch follows one file" in capsys.readouterr().err
+
+
 def test_an_unknown_trace_is_answered_with_those_there_are(
     trace_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

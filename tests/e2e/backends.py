@@ -30,8 +30,8 @@ JAEGER_PACKAGE = "github.com/jaegertracing/jaeger/cmd/jaeger"
 JAEGER_MODULE = Path(__file__).parent / "jaeger"
 JAEGER_BUILD_TIMEOUT = 1800.0  # about 230 s of processor time from nothing
 
-PHOENIX_LOCK = Path(__file__).parents[2] / "locks" / "phoenix.txt"
-PHOENIX_INSTALL_TIMEOUT = 900.0  # about 600 MB
+LOCKS = Path(__file__).parents[2] / "locks"
+INSTALL_TIMEOUT = 900.0  # about 600 MB
 
 START_TIMEOUT = 120.0
 
@@ -169,7 +169,8 @@ class Phoenix:
                 span["parent_id"],
                 [_nanoseconds(span["start_time"]), _nanoseconds(span["end_time"])]
                 + [_nanoseconds(event["timestamp"]) for event in span["events"]],
-                span["attributes"],
+                # The kind is no attribute any more.
+                {**span["attributes"], "openinference.span.kind": span["span_kind"]},
                 [EventData(event["name"], event["attributes"]) for event in span["events"]],
             )
             for span in self._spans(service, trace_id=trace_id)
@@ -248,30 +249,31 @@ def running_jaeger(folder: Path) -> Iterator[Jaeger]:
         yield Jaeger(url, f"http://127.0.0.1:{otlp_http}/v1/traces", f"http://127.0.0.1:{otlp_grpc}")
 
 
-def install_phoenix() -> Path:
-    """Install Phoenix into a virtual environment of its own (150 packages that nobody else should meet), once."""
-    lock = hashlib.sha256(PHOENIX_LOCK.read_bytes()).hexdigest()[:12]
-    venv = cache_dir() / f"phoenix-{lock}-py{sys.version_info.major}.{sys.version_info.minor}"
+def installed(name: str) -> Path:
+    """Install a backend into a virtual environment of its own (150 packages that nobody else should meet), once."""
+    requirements = LOCKS / f"{name}.txt"
+    lock = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+    venv = cache_dir() / f"{name}-{lock}-py{sys.version_info.major}.{sys.version_info.minor}"
     complete = venv / "complete"
-    with locked(cache_dir() / "phoenix.lock"):
+    with locked(cache_dir() / f"{name}.lock"):
         if not complete.exists():
             python = str(venv / "bin" / "python")
             uv = shutil.which("uv")
             if uv:
                 _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(venv)], timeout=60)
-                install = [uv, "pip", "install", "--quiet", "--python", python, "--requirement", str(PHOENIX_LOCK)]
+                install = [uv, "pip", "install", "--quiet", "--python", python, "--requirement", str(requirements)]
             else:
                 _run([sys.executable, "-m", "venv", "--clear", str(venv)], timeout=120)
-                install = [python, "-m", "pip", "install", "--quiet", "--requirement", str(PHOENIX_LOCK)]
-            _run(install, timeout=PHOENIX_INSTALL_TIMEOUT)
+                install = [python, "-m", "pip", "install", "--quiet", "--requirement", str(requirements)]
+            _run(install, timeout=INSTALL_TIMEOUT)
             complete.touch()
-    return venv / "bin" / "phoenix"
+    return venv
 
 
 @contextmanager
 def running_phoenix(folder: Path) -> Iterator[Phoenix]:
     """Run Phoenix on free ports, with everything switched off that is not receiving and showing traces."""
-    program = install_phoenix()
+    program = installed("phoenix") / "bin" / "phoenix"
     http, grpc = free_ports(2)
     env = {
         "PHOENIX_WORKING_DIR": str(folder),

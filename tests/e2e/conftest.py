@@ -9,6 +9,7 @@ import pytest
 from local_model import LocalModel, local_model
 
 from tests.e2e.backends import Jaeger, Phoenix, has_go, running_jaeger, running_phoenix
+from tests.e2e.mlflow import running_mlflow
 from tests.e2e.proxy import RecordingProxy
 from tests.e2e.tracing import Traced
 
@@ -36,6 +37,13 @@ def phoenix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phoenix]:
     """Phoenix, running; installed first if this machine has not installed it yet."""
     with running_phoenix(tmp_path_factory.mktemp("phoenix")) as backend:
         yield backend
+
+
+@pytest.fixture(scope="session")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """MLflow's tracking server, running; installed first if this machine has not installed it yet."""
+    with running_mlflow(tmp_path_factory.mktemp("mlflow")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

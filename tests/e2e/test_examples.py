@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.backends import Jaeger
+from tests.e2e.processes import free_ports
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -77,6 +78,14 @@ def test_send_to_jaeger(tmp_path: Path, jaeger: Jaeger) -> None:
     trace_id = shown.split("trace ")[-1].strip()
     names = {span.name for span in jaeger.read("unsure-about", trace_id)}
     assert {"question", "invoke_workflow RunnableSequence", "chat smollm2-135m"} <= names
+
+
+def test_jaeger_the_page_and_the_demo_together(tmp_path: Path, jaeger: Jaeger) -> None:
+    ports = [str(port) for port in free_ports(3)]
+    options = [word for pair in zip(("--jaeger", "--otlp", "--page"), ports, strict=True) for word in pair]
+    shown = run("with_jaeger.py", tmp_path, *options, "--once")
+    assert shown.count(f"http://127.0.0.1:{ports[0]}/trace/") == 7
+    assert f"http://127.0.0.1:{ports[2]}/" in shown
 
 
 def test_send_to_jaeger_says_what_to_do_when_nothing_answers(tmp_path: Path) -> None:

@@ -13,12 +13,12 @@ from langchain_logprobs.view.page.data import page_data
 from langchain_logprobs.view.sources.problems import SourceError
 from langchain_logprobs.view.sources.read import read_source
 from tests.e2e import zipkin as zipkin_server
-from tests.e2e.backends import JAEGER_BUILD_TIMEOUT, PHOENIX_INSTALL_TIMEOUT, Jaeger, Phoenix, exporter
+from tests.e2e.backends import INSTALL_TIMEOUT, JAEGER_BUILD_TIMEOUT, Jaeger, Phoenix, exporter
 from tests.e2e.processes import wait_for
 from tests.view.gallery import gallery
 from tests.view.sources.test_same_data import differences, lower_names
 
-pytestmark = pytest.mark.timeout(JAEGER_BUILD_TIMEOUT + PHOENIX_INSTALL_TIMEOUT + zipkin_server.INSTALL_TIMEOUT)
+pytestmark = pytest.mark.timeout(JAEGER_BUILD_TIMEOUT + INSTALL_TIMEOUT + zipkin_server.INSTALL_TIMEOUT)
 
 ARRIVAL_TIMEOUT = 60.0
 

@@ -151,6 +151,6 @@ def _handler(wire: WireServer) -> type[ChunkedHandler]:
             if not answer.cut:
                 self.write_chunk(b"")
 
-        do_GET = do_POST
+        do_GET = do_PATCH = do_DELETE = do_POST
 
     return Handler

@@ -75,11 +75,11 @@ def test_without_text_the_room_is_for_numbers_alone() -> None:
 def test_events_that_are_not_on_the_span_take_no_room_on_it() -> None:
     # The summary, the answer in a line, the arrays and the arrivals fit; events beside them do not.
     chosen = {
-        "detail_bytes": 4_000 + 1_000 + 600 * (11 + 4 + 3 + 6) + 500,
+        "detail_bytes": 4_000 + 1_000 + 2_000 * (11 + 4 + 3 + 6) + 500,
         "alternatives": "none",
         "capture_text": True,
     }
-    entries = [entry(" ab", -0.01)] * 600
+    entries = [entry(" ab", -0.01)] * 2_000
     thinned = {}
     for events in ("span", "none", "log"):
         attributes = span_of(entries, Settings(events=events, **chosen)).attributes  # type: ignore[arg-type]

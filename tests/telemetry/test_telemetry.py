@@ -91,6 +91,25 @@ def test_two_thousand_tokens_stay_under_48_kilobytes_by_default() -> None:
     assert stretches[0].attributes["logprobs.alternatives.tokens"]
 
 
+def weak_answer(count: int, probability: float) -> list[dict[str, Any]]:
+    """Tokens that all are contested, by five others each."""
+    others = [(f" {word}", math.log(0.1)) for word in WORDS[:5]]
+    return [entry(f" {WORDS[index % len(WORDS)]}", math.log(probability), *others) for index in range(count)]
+
+
+@pytest.mark.parametrize("low_every", [1, 2, 3, 10, 30, 1_000])
+@pytest.mark.parametrize("count", [14, 65, 100])
+def test_a_short_answer_has_a_small_span(count: int, low_every: int) -> None:
+    for entries in (long_answer(count, low_every), weak_answer(count, 0.7), weak_answer(count, 0.1)):
+        span = streamed(entries).call
+        assert otlp_size(span) <= 10_240
+        assert len(span.attributes["logprobs.values"]) == count
+        assert len(span.attributes["logprobs.chunk.offsets_us"]) == count
+        assert "logprobs.chunk.starts" not in span.attributes, "each chunk's arrival, none left out"
+        (message,) = json.loads(span.attributes["gen_ai.output.messages"])
+        assert message["parts"][-1]["content"] == "".join(each["token"] for each in entries)
+
+
 @pytest.mark.parametrize(("count", "most"), [(5, 64), (64, 64), (65, 64), (1_000, 64), (1_000, 3), (2_000, 128)])
 def test_chunk_events_tile_the_answer(count: int, most: int) -> None:
     span = streamed(long_answer(count), Settings(max_chunk_events=most)).call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +24,7 @@ from langchain_logprobs.confidence.status import lost_flag
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import genai, names
 from langchain_logprobs.telemetry.masking import known_paths
+from langchain_logprobs.telemetry.messages import last_text
 from langchain_logprobs.telemetry.process import is_suppressed
 from langchain_logprobs.telemetry.roll_up import RollUp
 from langchain_logprobs.telemetry.spans import EndedCall, Kind, Telemetry
@@ -38,9 +39,25 @@ _said: set[tuple[str, str]] = set()
 
 @dataclass(slots=True)
 class Step:
-    """What is kept with a run that is no model call."""
+    """What is kept with a run that is no model call.
+
+    Attributes:
+        roll_up: The model calls below it.
+        whole: Whether it is an agent or a workflow, whose span shows what it was given and answered.
+        given: What it was given, as messages, where that is to be recorded.
+    """
 
     roll_up: RollUp = field(default_factory=RollUp)
+    whole: bool = False
+    given: str | None = None
+
+    def pairs(self) -> Iterator[tuple[str, Any]]:
+        """Yield what its span shows of that: as messages, and as the plain text of the last of them."""
+        if self.whole:
+            yield names.INPUT_MESSAGES, self.given
+            yield names.INPUT_VALUE, last_text(self.given)
+            yield names.OUTPUT_MESSAGES, self.roll_up.answers
+            yield names.OUTPUT_VALUE, last_text(self.roll_up.answers)
 
 
 @dataclass(slots=True)
@@ -96,10 +113,11 @@ class Lifecycle:
         run_id: UUID,
         parent_run_id: UUID | None,
         pairs: Sequence[tuple[str, Any]],
+        step: Step | None = None,
     ) -> None:
         """Start a run that is no model call; without a name it gets no span."""
         visible = name is not None and self._settings.spans == "all"
-        self._start(name if visible else None, kind, run_id, parent_run_id, pairs, Step())
+        self._start(name if visible else None, kind, run_id, parent_run_id, pairs, step or Step())
 
     def start_call(
         self, name: str, run_id: UUID, parent_run_id: UUID | None, pairs: Sequence[tuple[str, Any]], call: Call
@@ -242,7 +260,7 @@ class Lifecycle:
         telemetry = self._private if run.private else self._telemetry
         if isinstance(run.data, Step):
             self._runs.settle(run.parent, run.data.roll_up, failed=failure is not None)
-            telemetry.end_span(run.span, end_time, failure, run.data.roll_up)
+            telemetry.end_span(run.span, end_time, failure, run.data.roll_up, run.data.pairs())
             return
         try:
             if run.pieces is not None:
@@ -292,9 +310,8 @@ class Lifecycle:
             end_time=end_time,
             known_paths=lambda: known_paths(report, call.asked, self._settings.max_fields),
         )
-        if not self.spanless:
-            telemetry.record_call(run.span, ended)
-        roll_up = RollUp.of(report, telemetry.span_id(run.span))
+        answers = None if self.spanless else telemetry.record_call(run.span, ended)
+        roll_up = RollUp.of(report, telemetry.span_id(run.span), answers)
         if run.private:
             roll_up.known_paths = ended.known_paths()
         self._runs.settle(run.parent, roll_up, failed=failed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from langchain_logprobs.cli.problems import CannotShowError
 from langchain_logprobs.view.model import SpanData
@@ -15,6 +16,28 @@ SOURCE_HELP = (
     "a file of OTLP JSON (also gzipped, or what Jaeger, Phoenix, Zipkin or Tempo gave for download); - for standard "
     "input; or an address: a trace's page as the browser shows it, the backend itself, or its API"
 )
+
+
+class NoSuchTraceError(CannotShowError):
+    """A source holds traces, but not the one that was asked for."""
+
+
+def spans_of_all(sources: Sequence[str], trace: str | None) -> list[SpanData]:
+    """Return the spans of several sources; a trace that is asked for must be in one of them.
+
+    Raises:
+        CannotShowError: Of any of them there is nothing to show; the message says why, and what to do.
+    """
+    found: list[SpanData] = []
+    missing = None
+    for source in sources:
+        try:
+            found += spans_of(source, trace)
+        except NoSuchTraceError as error:
+            missing = error
+    if missing is not None and not found:
+        raise missing
+    return found
 
 
 def spans_of(source: str, trace: str | None) -> list[SpanData]:
@@ -48,5 +71,5 @@ def spans_of(source: str, trace: str | None) -> list[SpanData]:
     chosen = [span for span in spans if span.trace_id.startswith(trace.lower())]
     if not chosen:
         ids = "\n".join(f"  {trace_id}" for trace_id in dict.fromkeys(span.trace_id for span in spans))
-        raise CannotShowError(f"{source} holds no trace with an id that starts with {trace!r}. It holds:\n{ids}")
+        raise NoSuchTraceError(f"{source} holds no trace with an id that starts with {trace!r}. It holds:\n{ids}")
     return chosen

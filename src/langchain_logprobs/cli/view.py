@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_logprobs.cli.follow import follow
 from langchain_logprobs.cli.pager import page
 from langchain_logprobs.cli.problems import CannotShowError
-from langchain_logprobs.cli.traces import SOURCE_HELP, spans_of
+from langchain_logprobs.cli.traces import SOURCE_HELP, spans_of, spans_of_all
 from langchain_logprobs.view.choose import LEVELS, Wanted, choose
 from langchain_logprobs.view.model import Trace, read_traces
 
@@ -39,7 +39,7 @@ def add_to(commands: Any) -> None:
         epilog=f"The exit code is 0; {FOUND} where --below found something (for a check in CI); 1 where nothing can be "
         "shown, and why is said; 2 for wrong arguments. A picture taller than the screen goes through $PAGER.",
     )
-    view.add_argument("file", metavar="SOURCE", help=SOURCE_HELP)
+    view.add_argument("files", metavar="SOURCE", nargs="+", help=f"{SOURCE_HELP}; several are shown as one")
     which = view.add_argument_group("which traces")
     which.add_argument("--trace", metavar="ID", help="only the trace with this id, or with an id that starts so")
     which.add_argument(
@@ -88,13 +88,16 @@ def run(options: argparse.Namespace) -> int:
 
     found = False
     if options.watch:
-        for traces in follow(options.file, lambda: read_traces(spans_of(options.file, options.trace))):
+        if len(options.files) > 1:
+            raise CannotShowError("--watch follows one file.")
+        (file,) = options.files
+        for traces in follow(file, lambda: read_traces(spans_of(file, options.trace))):
             if shown := chosen(traces):
                 found = True
                 draw(shown)
                 console.print()
     else:
-        traces = read_traces(spans_of(options.file, options.trace))
+        traces = read_traces(spans_of_all(options.files, options.trace))
         shown = chosen(traces)
         found = bool(shown)
         if shown:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 try:
     from langchain_logprobs.otlp.split import MAX_BYTES, SplittingOTLPSpanExporter, SplittingSpanExporter
-except ModuleNotFoundError as missing:
-    if not str(missing.name).startswith("opentelemetry"):
+except ModuleNotFoundError as _missing:
+    if not str(_missing.name).startswith("opentelemetry"):
         raise
     raise ModuleNotFoundError(
-        f"{missing.name} is not installed, and sending spans needs it. Install it with:  "
+        f"{_missing.name} is not installed, and sending spans needs it. Install it with:  "
         'pip install "langchain-logprobs[otlp]"',
-        name=missing.name,
-    ) from missing
+        name=_missing.name,
+    ) from _missing
 
 __all__ = ["MAX_BYTES", "SplittingOTLPSpanExporter", "SplittingSpanExporter"]

@@ -84,8 +84,11 @@ def cut_text(text: str, most: int) -> str:
 
 
 def cut_strings(attributes: Mapping[str, Any], most: int) -> dict[str, Any]:
-    """Return attributes whose single strings take at most so many bytes each."""
-    return {name: cut_text(value, most) if isinstance(value, str) else value for name, value in attributes.items()}
+    """Return attributes whose single strings, but for messages, take at most so many bytes each."""
+    return {
+        name: cut_text(value, most) if isinstance(value, str) and name not in _MESSAGES else value
+        for name, value in attributes.items()
+    }
 
 
 def bounded(attributes: dict[str, Any], events: Sequence[Event], span_bytes: int, there: int) -> Bounded:

@@ -31,6 +31,13 @@ FEWEST_STRETCHES = 8
 FEWEST_CHUNK_EVENTS = 8
 """So many are kept whatever the size of the arrays."""
 
+_TOKENS_A_STRETCH = 16
+_FEWEST_OF_FEW = 6
+"""A short answer keeps fewer stretches than that: one for each 16 tokens, but 6 at least."""
+
+_EXACT_CHUNKS = 128
+"""Of so many chunks each one's arrival is kept, whatever the size of the rest."""
+
 CONTESTED = 0.9
 """Below it the alternatives of a token are worth recording: something else had a tenth or more."""
 
@@ -43,6 +50,12 @@ _EVALUATION_EVENT_BYTES = 300
 _FLOAT_BYTES = 11  # in an OTLP array: the value with the tags and lengths around it
 _STRING_OVERHEAD = 4  # likewise, around the text
 _INT_BYTES = 6
+
+
+_LONG = 2_000
+"""From so many tokens on a span may take all of `Settings.detail_bytes`; a shorter one takes less, in proportion."""
+_SHORT = 400
+"""But never less than an answer of so many tokens would."""
 
 
 class Layout(NamedTuple):
@@ -104,7 +117,9 @@ class _Layout:
         if evaluation is not None:
             self.choices.append(evaluation)
         self.on_span = settings.events in ("span", "both")
-        self.detail_bytes = min(settings.detail_bytes, settings.span_bytes)
+        share = min(1.0, (_SHORT + len(self.values)) / (_SHORT + _LONG))
+        self.most_bytes = min(settings.detail_bytes, settings.span_bytes)
+        self.detail_bytes = min(int(settings.detail_bytes * share), settings.span_bytes)
         self.spent = _SUMMARY_BYTES + len(passage.line().encode("utf-8", "replace"))
 
     def layout(self) -> Layout:
@@ -126,7 +141,8 @@ class _Layout:
         arrays.update(self._arrivals())
         # A short answer has each chunk's tokens on its event too. For a long one the arrays, which the event points
         # into, have to do: repeating them would double the span.
-        repeat = self.spent + array_bytes <= self.detail_bytes
+        each_chunk = chunk_limit == len(self.chunks)
+        repeat = self.spent + array_bytes <= (self.most_bytes if each_chunk else self.detail_bytes)
         if repeat and chunk_limit:
             self.spent += array_bytes
         on_log = settings.events in ("log", "both")
@@ -143,7 +159,8 @@ class _Layout:
             return 0
         self.spent += _CHOICE_EVENT_BYTES * (len(self.choices) - 1) + _EVALUATION_EVENT_BYTES
         affordable = (self.detail_bytes - self.spent - array_bytes) // _STRETCH_EVENT_BYTES
-        limit = min(len(self.report.stretches), max(FEWEST_STRETCHES, affordable))
+        fewest = min(FEWEST_STRETCHES, max(_FEWEST_OF_FEW, len(self.values) // _TOKENS_A_STRETCH))
+        limit = min(len(self.report.stretches), max(fewest, affordable))
         self.spent += _STRETCH_EVENT_BYTES * limit
         return limit
 
@@ -153,7 +170,7 @@ class _Layout:
             return 0
         most, count = self.settings.max_chunk_events, len(self.chunks)
         affordable = (self.detail_bytes - self.spent) // _CHUNK_EVENT_BYTES
-        if count <= most and count <= affordable:
+        if count <= most and count <= (self.most_bytes - self.spent) // _CHUNK_EVENT_BYTES:
             limit = count
         else:
             limit = min(most, count, max(FEWEST_CHUNK_EVENTS, min(CHUNK_GROUPS, affordable)))
@@ -168,7 +185,8 @@ class _Layout:
         plain = self.chunks.starts == list(range(count))
         size = _INT_BYTES if plain else 2 * _INT_BYTES
         step = 1
-        while size * (count // step) > max(self.detail_bytes - self.spent, size * CHUNK_GROUPS):
+        least = size * (count if count <= _EXACT_CHUNKS else CHUNK_GROUPS)
+        while size * (count // step) > max(self.detail_bytes - self.spent, least):
             step *= 2
             size = 2 * _INT_BYTES
         self.spent += size * (count // step)

@@ -7,6 +7,8 @@ every message has all of them, whatever an integration left out.
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +17,7 @@ from langchain_logprobs.formats.generation import text_of
 from langchain_logprobs.telemetry.sentences import Passage
 
 _ROLES = {"human": "user", "ai": "assistant", "AIMessageChunk": "assistant", "system": "system", "tool": "tool"}
+_QUOTED = re.compile('"([^"]*)"')
 _FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call", "max_tokens": "length", "end_turn": "stop"}
 
 
@@ -33,11 +36,16 @@ MOST_OF_A_BLOCK = 2_000
 FEWEST_MESSAGE_BYTES = 300
 """So much of an answer is shown whatever the size of its span."""
 
+_SHORT_ANSWER_BYTES = 1_000
+"""Answers that are together no longer than that are shown whole."""
+
 
 def output_messages(
     report: ConfidenceReport, generations: Sequence[Any], passage: Passage, room: int | None = None
 ) -> str:
-    """Return the answers of a call; where the first is unsure, a part of its own says of what.
+    """Return the answers of a call; where the first is unsure, a part of its own, before the text, says of what.
+
+    Before it, because Jaeger shows the parts in their order: below an answer of some lines it would be off the screen.
 
     Args:
         report: The report on the call.
@@ -45,16 +53,22 @@ def output_messages(
         passage: The text of the first with its unsure places.
         room: How many bytes the texts of the answers may take together; None for any. What is over is cut off.
     """
-    messages = []
-    for index, generation in enumerate(generations):
-        message = _message(getattr(generation, "message", None), text_of(generation) or "")
-        message["role"] = "assistant"
-        message["finish_reason"] = _finish_reason(generation)
-        if room is not None:
+    messages = [
+        {
+            **_message(getattr(generation, "message", None), text_of(generation) or ""),
+            "role": "assistant",
+            "finish_reason": _finish_reason(generation),
+        }
+        for generation in generations
+    ]
+    if (
+        room is not None
+        and sum(_text_size(part) for message in messages for part in message["parts"]) > _SHORT_ANSWER_BYTES
+    ):
+        for message in messages:
             room = _cut(message["parts"], room)
-        if index == 0 and passage.places:
-            message["parts"].append(_confidence_part(report, passage))
-        messages.append(message)
+    if passage.places:
+        messages[0]["parts"].insert(0, _confidence_part(report, passage))
     return _json(messages)
 
 
@@ -101,12 +115,85 @@ def _size(part: dict[str, Any]) -> int:
     return len(json.dumps(part, ensure_ascii=False).encode("utf-8", "replace"))
 
 
+def _text_size(part: Mapping[str, Any]) -> int:
+    content = part.get("content")
+    return len(content.encode("utf-8", "replace")) if isinstance(content, str) else 0
+
+
+def input_of(inputs: Any) -> str | None:
+    """Return what a whole chain or agent was given, as messages; None where there is nothing to show.
+
+    Args:
+        inputs: As LangChain reports it: a text, messages, a prompt, or a dictionary. Of other values than texts and
+            numbers only the type is told, since they can be of any size.
+    """
+    try:
+        messages = _given(inputs)
+    except Exception:  # a class of somebody's own
+        return None
+    room = _MOST_INPUT_BYTES
+    for message in messages:
+        room = _cut(message["parts"], room)
+    return _json(messages) if messages else None
+
+
+def _given(inputs: Any) -> list[dict[str, Any]]:
+    if isinstance(inputs, Mapping) and "messages" in inputs:
+        inputs = inputs["messages"]
+    to_messages = getattr(inputs, "to_messages", None)
+    if callable(to_messages):
+        inputs = to_messages()
+    if isinstance(inputs, list | tuple) and inputs:
+        return [message for message in map(_any_message, inputs[-_MOST_MESSAGES:]) if message is not None]
+    if isinstance(inputs, Mapping):
+        shown = {str(key): _scalar(value) for key, value in inputs.items()}
+        texts = list(shown.values())
+        alone = len(texts) == 1 and isinstance(texts[0], str)
+        text = texts[0] if alone else json.dumps(shown, ensure_ascii=False)
+        return [_message(text)] if any(each not in (None, "") for each in texts) else []
+    if hasattr(inputs, "content"):
+        return [_message(inputs)]
+    return [] if inputs is None or inputs == "" else [_message(str(_scalar(inputs)))]
+
+
+_MOST_MESSAGES = 100
+_MOST_INPUT_BYTES = 8_000
+"""What a chain was given is on its model calls' spans too, whole."""
+
+
+def last_text(messages: str | None) -> str | None:
+    """Return what the last of some messages says in words; None where there is nothing of that."""
+    parts = [] if messages is None else json.loads(messages)[-1]["parts"]
+    texts = [part["content"] for part in parts if part["type"] == "text" and part["content"]]
+    return "\n".join(texts) or None
+
+
+def _any_message(message: Any) -> dict[str, Any] | None:
+    """Return a message in any of the forms that LangChain takes one in."""
+    if isinstance(message, tuple | list) and len(message) == 2 and all(isinstance(each, str) for each in message):
+        return {**_message(message[1]), "role": _ROLES.get(message[0], message[0])}
+    if isinstance(message, Mapping) and isinstance(message.get("content"), str):
+        role = str(message.get("role", "user"))
+        return {**_message(message["content"]), "role": _ROLES.get(role, role)}
+    if isinstance(message, str) or hasattr(message, "content"):
+        return _message(message)
+    return None
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    if value is None or isinstance(value, bool | int):
+        return value
+    content = value if isinstance(value, str) else getattr(value, "content", None)
+    return content if isinstance(content, str) else f"<{type(value).__name__}>"
+
+
 def _cut(parts: list[dict[str, Any]], room: int) -> int:
     """Cut the texts of a message to what there is room for (bytes, roughly); return what is left."""
     for part in parts:
-        content = part.get("content")
-        if isinstance(content, str):
-            size = len(content.encode("utf-8", "replace"))
+        if (size := _text_size(part)) > 0:
+            content = part["content"]
             if size > room:
                 kept = content.encode("utf-8", "replace")[: max(0, room)].decode("utf-8", "ignore")
                 part["content"] = f"{kept} …"
@@ -115,13 +202,17 @@ def _cut(parts: list[dict[str, Any]], room: int) -> int:
 
 
 def _confidence_part(report: ConfidenceReport, passage: Passage) -> dict[str, Any]:
-    """Return what a viewer of messages shows of the confidence: the conventions allow a part of any type."""
+    """Return what a viewer of messages shows of the confidence: the conventions allow a part of any type.
+
+    The places are one string, the worst first: as a list each would take a line of the screen, of which a viewer that
+    indents JSON has few. Such a viewer would also put a backslash before each quotation mark, so there are others.
+    """
     score = report.verdict.score
     return {
         "type": "token_confidence",
+        "unsure": _QUOTED.sub("“\\1”", " · ".join(passage.labels)),
         "level": report.level,
         "score": None if score is None else round(score, 3),
-        "unsure": passage.labels,
     }
 
 

@@ -67,7 +67,11 @@ AGENT_NAME = "gen_ai.agent.name"
 WORKFLOW_NAME = "gen_ai.workflow.name"
 INPUT_MESSAGES = "gen_ai.input.messages"
 OUTPUT_MESSAGES = "gen_ai.output.messages"
-TEXTS.update((INPUT_MESSAGES, OUTPUT_MESSAGES, REQUEST_STOP_SEQUENCES))
+# OpenInference's: Phoenix and others show nothing else of a span that is no model call.
+SPAN_KIND = "openinference.span.kind"
+INPUT_VALUE = "input.value"
+OUTPUT_VALUE = "output.value"
+TEXTS.update((INPUT_MESSAGES, OUTPUT_MESSAGES, INPUT_VALUE, OUTPUT_VALUE, REQUEST_STOP_SEQUENCES))
 
 # On a model call's span.
 _CALL = "model call"
@@ -239,6 +243,7 @@ CHUNK_OFFSETS = _define(
 TIME_TO_FIRST_TOKEN = _define(
     "logprobs.time_to_first_token", "double", _CALL, "seconds until the first chunk that brought a token"
 )
+PAGE = _define("logprobs.page", "string", _CALL, "a link to the heat map of this span, with `Settings.page_url`")
 CACHED = _define("logprobs.cached", "boolean", _CALL, "true where LangChain took the answer from its cache")
 LEFT_OUT = _define(
     "logprobs.left_out",
@@ -279,6 +284,7 @@ _again(
         BASIS: "what that level is taken from",
         DETECTED: "whether any call below has it",
         MIN_PROBABILITY: "probability of the weakest token of the calls below",
+        PAGE: "a link to the heat map of the trace at this span, with `Settings.page_url`",
         MIN_CENSORED: "true where it has no honest logprob",
         MIN_TOKEN: "its text",
         FIELD_MIN_CONFIDENCE: "the confidence of the least certain value of the calls below",

@@ -32,6 +32,7 @@ class RollUp:
         least: The least certain field of all calls.
         failed_below: The calls of failed steps below, until it is known what became of this one.
         known_paths: What is shown of the field's path where text is not captured.
+        answers: What the last call answered, as messages; None where that is not recorded.
     """
 
     calls: int = 0
@@ -47,9 +48,10 @@ class RollUp:
     least: Leaf | None = None
     failed_below: RollUp | None = None
     known_paths: Mapping[str, str] = field(default_factory=dict)
+    answers: str | None = None
 
     @classmethod
-    def of(cls, report: ConfidenceReport, span_id: str | None) -> RollUp:
+    def of(cls, report: ConfidenceReport, span_id: str | None, answers: str | None = None) -> RollUp:
         """Return the roll-up of one ended model call."""
         total = report.measures
         return cls(
@@ -63,6 +65,7 @@ class RollUp:
             weakest=report.weakest,
             weakest_span_id=span_id,
             least=report.least_field,
+            answers=answers,
         )
 
     def take(self, below: RollUp, *, failed: bool) -> None:
@@ -92,6 +95,7 @@ class RollUp:
         self.discarded += other.discarded
         if not other.calls:
             return
+        self.answers = other.answers or self.answers
         first = not self.calls
         self.calls += other.calls
         self.token_count += other.token_count

@@ -61,8 +61,8 @@ class Passage(NamedTuple):
 
     @property
     def labels(self) -> list[str]:
-        """What is said of the places."""
-        return [place.label for place in self.places]
+        """What is said of the places, of the worst first."""
+        return [place.label for place in sorted(self.places, key=lambda place: place.rank)]
 
     def line(self, limit: int = MAX_ANSWER) -> str:
         """Return the text with its places spelled out: whole when short, else their surroundings."""

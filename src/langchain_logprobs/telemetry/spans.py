@@ -134,15 +134,30 @@ class Telemetry:
         return self._metrics.enabled
 
     def end_span(
-        self, span: Span | None, end_time: int, error: BaseException | None, roll_up: RollUp | None = None
+        self,
+        span: Span | None,
+        end_time: int,
+        error: BaseException | None,
+        roll_up: RollUp | None = None,
+        messages: Iterable[tuple[str, Any]] = (),
     ) -> None:
-        """End a span, with the roll-up of the model calls below it, and as failed where an error is given."""
+        """End a span, with the roll-up of the model calls below it, and as failed where an error is given.
+
+        Args:
+            span: The span; None does nothing.
+            end_time: Nanoseconds since the epoch.
+            error: Why it failed, None where it did not.
+            roll_up: Of a run that is no model call.
+            messages: What an agent or a workflow was given and answered.
+        """
         if span is None:
             return
         try:
             if roll_up is not None:
-                summed = self._gate(attributes.present(attributes.roll_up(roll_up)), roll_up.known_paths)
-                span.set_attributes(cut_strings(summed, self._most))
+                page = self._page(span) if roll_up.calls else ()
+                pairs = attributes.present([*attributes.roll_up(roll_up), *messages, *page])
+                gated = cut_strings(self._gate(pairs, roll_up.known_paths), self._most)
+                span.set_attributes(bounded(gated, [], self._settings.span_bytes, _size_of_start(span)).attributes)
             if error is not None:
                 span.set_attribute(names.ERROR_TYPE, cut_text(clean(_type_name(error)), self._most))
                 # An exception's text may quote what the model wrote (an output parser's does).
@@ -158,18 +173,21 @@ class Telemetry:
         span.set_attribute(names.STATUS, "partial")
         span.set_attribute(names.STATUS_REASON, f"langchain-logprobs failed: {type(fault).__name__}")
 
-    def record_call(self, span: Span, call: EndedCall) -> None:
+    def record_call(self, span: Span, call: EndedCall) -> str | None:
         """Write what a model call showed on its span, and out as events and metrics; the span stays open.
 
         Args:
             span: The call's span.
             call: What there is to write.
+
+        Returns:
+            Its answers as messages, None where they are not recorded.
         """
         report, settings = call.report, self._settings
         context = trace.set_span_in_context(span)
         self._metrics.record(report, call.identity, context)
         if not span.is_recording():
-            return
+            return None
         passage = passage_of(report) if settings.capture_text else Passage("", [])
         layout = None
         if report.has_tokens:
@@ -183,6 +201,7 @@ class Telemetry:
                 attributes.summary(report),
                 attributes.reasoning(report),
                 attributes.fields(report, settings.max_fields),
+                self._page(span),
                 self._texts(call, passage, layout),
             )
             for pair in pairs
@@ -199,6 +218,15 @@ class Telemetry:
             span.add_event(event.name, event.attributes, event.time)
         for event in layout.log_events if layout is not None else ():
             self._emit(event, context)
+        answers: str | None = fitting.attributes.get(names.OUTPUT_MESSAGES)
+        return answers
+
+    def _page(self, span: Span) -> Iterator[tuple[str, Any]]:
+        """Yield the link to the page that shows a span."""
+        if self._settings.page_url is not None:
+            context = span.get_span_context()
+            page = self._settings.page_url.replace("{trace_id}", trace.format_trace_id(context.trace_id))
+            yield names.PAGE, page.replace("{span_id}", trace.format_span_id(context.span_id))
 
     def _look_at_batches(self) -> None:
         if not self._looked_at_batches:

@@ -328,6 +328,15 @@ def test_the_row_of_a_trace_is_its_roots_roll_up(traces: dict[str, list[SpanData
     assert (row["calls"], len(SHORT)) == (1, row["tokens"])
 
 
+def test_beside_a_level_stands_the_number_that_it_is_taken_from(traces: dict[str, list[SpanData]]) -> None:
+    row = shown(*traces["json"])
+    (call,) = [each for each in row["spans"] if "call" in each]
+    least = min(field["confidence"] for field in call["call"]["fields"])
+    assert row["score"] == call["score"] == least < call["confidence"]
+    prose = shown(*traces["short"])
+    assert prose["score"] == prose["confidence"]
+
+
 def test_a_trace_without_its_root_is_rated_by_its_calls(traces: dict[str, list[SpanData]]) -> None:
     half = [each for each in traces["short"] if each.parent_id is not None]
     assert shown(*half)["level"] == shown(*traces["short"])["level"]

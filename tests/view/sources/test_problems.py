@@ -151,6 +151,18 @@ def test_a_page_whose_api_answers_something_else(backend: StandIn) -> None:
         read_source(f"{backend.url}/trace/{STREAMED}")
 
 
+def test_a_jaeger_that_has_no_traces_yet() -> None:
+    nothing = {"data": None, "total": 0, "limit": 0, "offset": 0, "errors": None}
+    with stand_in.jaeger(**{"/api/services": nothing}) as backend:
+        assert read_source(backend.url) == []
+
+
+@pytest.mark.parametrize("answer", [{}, {"data": "x"}, {"data": None}, {"services": []}, [], None, 7])
+def test_another_server_is_not_taken_for_jaeger(answer: Any) -> None:
+    with stand_in.jaeger(**{"/api/services": answer}) as backend, pytest.raises(SourceError, match="none of the"):
+        read_source(backend.url)
+
+
 def test_a_host_that_is_no_backend(backend: StandIn) -> None:
     with pytest.raises(
         SourceError, match=r"none of the backends that are known here \(Jaeger, Phoenix, Tempo, Zipkin\)"

@@ -86,6 +86,7 @@ def trace_row(trace: Trace) -> Data:
         "duration_us": max((node.span.end_ns for node in nodes), default=0) // 1000 - _start(trace) // 1000,
         "level": worst.level if worst else None,
         "confidence": worst.confidence if worst else None,
+        "score": worst.score if worst else None,
         "weakest": string(found, names.MIN_TOKEN),
         "weakest_probability": number(found, names.MIN_PROBABILITY),
         "detected": found.get(names.DETECTED) is True,
@@ -100,7 +101,7 @@ def _worst(trace: Trace) -> Node | None:
     rated = [root for root in trace.roots if root.level] or [node for node, _ in _walk(trace) if node.level]
 
     def rank(node: Node) -> tuple[int, float]:
-        return _LEVELS.get(node.level or "", len(_LEVELS)), 1.0 if node.confidence is None else node.confidence
+        return _LEVELS.get(node.level or "", len(_LEVELS)), -1.0 if node.score is None else node.score
 
     return min(rated, key=rank, default=None)
 
@@ -131,6 +132,7 @@ def _spans(trace: Trace) -> Iterator[Data]:
             "duration_us": max(0, span.end_ns // 1000 - span.start_ns // 1000),
             "level": node.level,
             "confidence": node.confidence,
+            "score": node.score,
             "calls": node.calls,
             "error": span.error,
             "attributes": dict(_scalars(span.attributes)),

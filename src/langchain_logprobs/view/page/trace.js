@@ -30,7 +30,7 @@ function step(span, trace) {
     { class: "step" },
     span.call ? el("h2", {}, name) : name,
     el("span", { class: "dim number" }, duration(span.duration_us)),
-    levelChip(span.level, span.confidence),
+    levelChip(span.level, span.score),
     span.calls > 1 ? el("span", { class: "dim" }, `over ${count(span.calls, "model call")}`) : null,
     el("span", { class: "hidden" }, `level ${span.depth + 1}`),
     line,
@@ -43,7 +43,7 @@ function drawList(traces, address) {
     el(
       "tr",
       {},
-      el("td", {}, levelChip(trace.level, trace.confidence) || el("span", { class: "dim" }, "no logprobs")),
+      el("td", {}, levelChip(trace.level, trace.score) || el("span", { class: "dim" }, "no logprobs")),
       el(
         "td",
         { class: "name" },

@@ -29,7 +29,11 @@ def page(path: str) -> tuple[str, str | None] | None:
 def is_at(base: str) -> bool:
     """Whether Jaeger answers at an address."""
     try:
-        return isinstance(_services(base), list)
+        answer = get_json(f"{base}/api/services")
+        # While Jaeger has no traces, its list of services is null.
+        return isinstance(answer["data"], list) or (answer["data"] is None and "errors" in answer)
+    except KeyError:
+        return False
     except NotFoundError:
         return False
 
@@ -45,7 +49,7 @@ def trace(base: str, trace_id: str) -> list[SpanData]:
 def recent(base: str) -> list[SpanData]:
     """Ask for the latest traces of each service."""
     found: list[SpanData] = []
-    for service in _services(base) or ():
+    for service in get_json(f"{base}/api/services").get("data") or ():
         found.extend(spans_of(get_json(f"{base}/api/traces?service={quote(str(service), safe='')}&limit={_RECENT}")))
     return found
 
@@ -75,10 +79,6 @@ def spans_of(document: Mapping[str, Any]) -> Iterator[SpanData]:
     for found in [document] if "spans" in document else document["data"]:
         for span in found["spans"]:
             yield _span(span)
-
-
-def _services(base: str) -> Any:
-    return get_json(f"{base}/api/services").get("data", ())
 
 
 def _span(span: Mapping[str, Any]) -> SpanData:
