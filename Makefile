@@ -12,7 +12,7 @@ UV_PIN ?= uv==0.13.9
 PROVIDERS := litellm most
 
 .PHONY: demo test slow lint types build docs examples e2e providers $(PROVIDERS:%=providers-%) bench bench-quick \
-	test-oldest test-python soak golden mutants lock newest clean
+	test-oldest test-python soak golden mutants changelog lock newest clean
 
 # Both install into the environment $(1). `uv sync` would take the files from the addresses in uv.lock alone; this way
 # they also come from a mirror of PyPI, where the machine is set up for one.
@@ -60,6 +60,10 @@ golden: $(VENV)/.test
 # Changes the code in small ways, one at a time, and lists the changes that no test notices.
 mutants: $(VENV)/.test
 	$(BIN)/python benchmarks/mutation.py $(ARGS)
+
+# What changelog.d/ comes to; with VERSION=0.2.0 it goes into CHANGELOG.md, and the files of changelog.d/ are removed.
+changelog: $(VENV)/.test
+	$(BIN)/towncrier build $(if $(VERSION),--version $(VERSION) --yes,--version Unreleased --draft)
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/generate.py
