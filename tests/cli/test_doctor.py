@@ -50,7 +50,7 @@ class Backend(WireServer):
             self.answer(path, Body((b"",), status=404))
 
     def take(self, request: Request) -> Body:
-        from google.protobuf.json_format import MessageToDict
+        from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
         from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
         self.kept = MessageToDict(ExportTraceServiceRequest.FromString(request.body))
