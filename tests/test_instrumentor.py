@@ -221,7 +221,7 @@ def test_a_process_without_langchain_pays_next_to_nothing() -> None:
     )
     assert done.stdout.splitlines() == [
         "[]",
-        "['langchain_logprobs', 'langchain_logprobs._version', 'langchain_logprobs.instrumentor']",
+        "['langchain_logprobs', 'langchain_logprobs.instrumentor']",
     ]
     assert done.stderr == ""
 
