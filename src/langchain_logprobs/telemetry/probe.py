@@ -151,8 +151,8 @@ def _said() -> Iterator[list[str]]:
 def limits(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield what is wrong with the limits that an environment puts on every span."""
     for variable, least, loss in (
-        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", 64, "drops a span's oldest attributes, and so its status and level"),
-        ("OTEL_ATTRIBUTE_COUNT_LIMIT", 64, "drops a span's oldest attributes, and so its status and level"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", 80, "drops a span's oldest attributes, and so its status and level"),
+        ("OTEL_ATTRIBUTE_COUNT_LIMIT", 80, "drops a span's oldest attributes, and so its status and level"),
         ("OTEL_SPAN_EVENT_COUNT_LIMIT", 96, "drops a span's oldest events, and so when its first tokens came"),
         ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", 2_048, "cuts long texts, and JSON in them is no JSON any more"),
         ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 2_048, "cuts long texts, and JSON in them is no JSON any more"),
