@@ -1,4 +1,4 @@
-"""Our spans by OpenTelemetry's GenAI conventions: those of every recorded provider, of the real model, and of agents."""
+"""Our spans by OpenTelemetry's GenAI conventions: of every recorded provider, of the real model, and of agents."""
 
 from __future__ import annotations
 
@@ -138,7 +138,10 @@ def test_every_exception_is_still_needed(spans: list[Span]) -> None:
         ),
         ({"error.type": "ValueError"}, ["chat: error.type and the status disagree"]),
         ({"gen_ai.operation.name": "talk"}, ["talk: an operation of no span that is known here"]),
-        ({"gen_ai.operation.name": None}, [f"a span without operation: gen_ai.{rest}" for rest in ("provider.name", "request.model")]),
+        (
+            {"gen_ai.operation.name": None},
+            [f"a span without operation: {name}" for name in ("gen_ai.provider.name", "gen_ai.request.model")],
+        ),
         ({"gen_ai.request.model": "other"}, ["chat: the name is not the operation and gen_ai.request.model: chat m"]),
         ({"gen_ai.request.model": None}, ["chat: the name goes on where gen_ai.request.model is missing"]),
     ],
@@ -168,6 +171,8 @@ def _constants(module: Any) -> dict[str, str]:
 def test_the_names_are_those_of_opentelemetrys_packages() -> None:
     known = {value for module in (gen_ai_attributes, error_attributes, server_attributes)
              for value in _constants(module).values()}  # fmt: skip
+    if "gen_ai.evaluation.name" not in known:
+        pytest.skip("opentelemetry-semantic-conventions is older than the last one that had this namespace")
     newer = set(CONVENTIONS["attributes"]) - known
     # Named after the last release of opentelemetry-semantic-conventions that had this namespace.
     assert newer <= {
