@@ -19,11 +19,12 @@ SOURCE = PROJECT["urls"]["Source"]
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Begin": ("start", "concepts", "doctor", "providers", "recovery", "zero_code"),
-    "Use": ("structured_output", "own_model", "agents", "recipes", "calibration", "page", "joining"),
-    "Guides": ("guides/*",),
-    "Operate": ("operations", "privacy", "deploy"),
+    "Use": ("structured_output", "own_model", "agents", "recipes", "tables", "page", "joining"),
+    "Guides": ("guides/*", "jaeger"),
+    "Operate": ("operations", "sending", "deploy"),
     "Reference": ("api", "telemetry", "confidence", "conformance"),
-    "Why it is so": ("comparison", "decisions/*", "stability"),
+    "Compare and rely": ("comparison", "stability"),
+    "Decisions": ("decisions/*",),
 }
 """The headings of the index, and the pages under each; one that is not there is passed over."""
 
@@ -37,6 +38,7 @@ source_suffix = {".md": "markdown"}
 exclude_patterns = ["images/*.py"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
+autoclass_content = "both"
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
@@ -44,7 +46,8 @@ autodoc_default_options = {"exclude-members": "count, index"}
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
-nitpicky = False
+default_role = "code"
+smartquotes = False
 
 html_theme = "furo"
 html_title = f"{project} {release}"
