@@ -19,7 +19,7 @@ def conf(folder: Path = DOCS) -> Any:
     spec = importlib.util.spec_from_file_location("conf", DOCS / "conf.py")
     assert spec
     assert spec.loader
-    module = importlib.util.module_from_spec(spec)
+    module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.DOCS = folder
     return module

@@ -121,6 +121,12 @@ def said() -> Iterator[Said]:
             "add_span_",
         ),
         ("asked().invoke('?', traced(tracer_provider=provider()))\n", "sent nowhere", "add_span_processor("),
+        (
+            "config = traced(settings=Settings(deferred=True), tracer_provider=provider())\n"
+            "asked().invoke('?', config)\nconfig['callbacks'][0].flush()\n",
+            "sent nowhere",
+            "add_span_processor(",
+        ),
         ("LogprobsInstrumentor().instrument(tracer_provider=provider())\nasked().invoke('?')\n", "nowhere", "add"),
         # Not asked for.
         (NOT_ASKED * 3, "FakeListChatModel: it was not asked", "logprobs=True on its constructor"),
