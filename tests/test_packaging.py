@@ -55,7 +55,8 @@ def test_the_page_is_for_those_who_install_it(page: str) -> None:
 
 
 def test_addresses_stand_in_one_place_but_for_the_pages_links() -> None:
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    files = [ROOT / "pyproject.toml", *sorted((ROOT / ".github").rglob("*.yml"))]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
     owner = SOURCE.removeprefix("https://github.com/")
     addresses = set(re.findall(r"(?:github\.com|githubusercontent\.com)/([\w-]+/[\w-]+)", text))
     assert addresses == {owner}
