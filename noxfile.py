@@ -30,7 +30,7 @@ def _make(*targets: str) -> None:
             session.run("make", target, f"ARGS={' '.join(session.posargs)}")
 
         run.__doc__ = f"make {target}"
-        nox.session(run, name=target)
+        nox.session(name=target)(run)
 
 
 _make("lint", "types", "site", "build", "test-oldest", "slow", "providers", "e2e", "bench-quick", "newest")
