@@ -6,6 +6,7 @@ that has imported what they need.
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -13,12 +14,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from subprocess import PIPE
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
+from langchain_logprobs.capture import first_use
 from langchain_logprobs.confidence.inputs import Asked
 from langchain_logprobs.confidence.status import why_not_asked
+from langchain_logprobs.telemetry.spans import Telemetry
 from tests.providers.completion_models import ROWS as COMPLETION_ROWS
 from tests.providers.row import Row
 from tests.providers.table import ROWS
@@ -225,3 +228,51 @@ def flags(arguments: dict[str, object]) -> set[str]:
         if isinstance(value, dict):
             found |= set(value)
     return found
+
+
+# The same in this process, piece by piece.
+
+
+@pytest.mark.parametrize(
+    ("gap", "sdk", "said"),
+    [
+        ("no provider", True, [first_use.NO_PROVIDER]),
+        ("no provider", False, [f"{first_use.NO_PROVIDER} ({first_use.NO_SDK})"]),
+        ("no processor", True, [first_use.NO_PROCESSOR]),
+        (None, True, []),
+    ],
+)
+def test_the_first_call_decides(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, gap: Any, sdk: bool, said: list[str]
+) -> None:
+    class Telling(Telemetry):
+        def __init__(self) -> None:
+            pass
+
+        def gap(self) -> Any:
+            return gap
+
+    monkeypatch.setattr(first_use, "_done", set())
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if sdk else None)
+    for _ in range(2):
+        first_use.check_spans(Telling())
+    assert caplog.messages == [f"langchain-logprobs: {line}" for line in said]
+
+
+def test_an_old_version_is_said_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(first_use, "_done", set())
+    monkeypatch.syspath_prepend(installed(tmp_path, "langchain", "0.3.27"))
+    for _ in range(2):
+        first_use.check_versions()
+    assert len(caplog.messages) == 1
+    assert "langchain 0.3.27 is installed" in caplog.messages[0]
+
+
+def test_what_is_not_installed_is_not_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", missing)
+    assert first_use.outdated() == []
