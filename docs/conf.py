@@ -21,7 +21,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Begin": ("start", "concepts", "doctor", "providers", "recovery", "zero_code"),
     "Use": ("structured_output", "own_model", "agents", "recipes", "tables", "page", "joining"),
     "Guides": ("guides/*", "jaeger"),
-    "Operate": ("operations", "sending", "deploy"),
+    "Operate": ("operations", "sending", "deploy", "sampling", "dashboard", "alerts", "annotate"),
     "Reference": ("api", "telemetry", "confidence", "conformance"),
     "Compare and rely": ("comparison", "stability"),
     "Decisions": ("decisions/*",),
