@@ -10,9 +10,10 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_PIN ?= uv==0.13.9
 PROVIDERS := litellm most
+OTHER ?= python3.13
 
-.PHONY: demo jaeger deploy browser test slow lint types build docs examples e2e providers $(PROVIDERS:%=providers-%) bench bench-quick \
-	test-oldest test-python soak streams suites golden mutants lock newest clean
+.PHONY: demo jaeger deploy browser test slow lint types build docs site examples e2e providers $(PROVIDERS:%=providers-%) \
+	bench bench-quick test-oldest test-python test-sdist soak streams suites golden mutants changelog lock newest clean
 
 # Both install into the environment $(1). `uv sync` would take the files from the addresses in uv.lock alone; this way
 # they also come from a mirror of PyPI, where the machine is set up for one.
@@ -42,16 +43,22 @@ lint: $(VENV)/.test
 types: $(VENV)/.test
 	$(BIN)/mypy
 
-# What would be published, and that it works where nothing else is installed.
+# What would be published, and that it works on every Python that it is for, alone and with all extras.
 build: $(VENV)/.test
 	rm -rf dist
 	$(UV) build --quiet
 	$(BIN)/twine check --strict dist/*
-	$(new_venv) $(BIN)/python $(VENV)-wheel
-	$(UV) export --quiet --frozen --no-default-groups --no-emit-project --output-file $(VENV)-wheel/core.txt
-	$(UV) pip install --quiet --python $(VENV)-wheel/bin/python --no-deps --requirement $(VENV)-wheel/core.txt dist/*.whl
-	cd dist && $(abspath $(VENV)-wheel)/bin/python -c "from langchain_logprobs import *; LogprobsCallbackHandler()"
-	$(VENV)-wheel/bin/langchain-logprobs --version
+	$(BIN)/python .ci/wheels.py $(ARGS)
+
+# The tests that the source package brings, from the unpacked package, against its wheel, on another Python.
+test-sdist: $(VENV)-$(notdir $(OTHER))/.test
+	rm -rf dist/sdist $(VENV)-sdist
+	$(UV) build --quiet --out-dir dist/sdist
+	tar -xzf dist/sdist/*.tar.gz -C dist/sdist --one-top-level=unpacked --strip-components 1
+	$(new_venv) $(VENV)-$(notdir $(OTHER))/bin/python $(VENV)-sdist
+	$(UV) pip install --quiet --python $(VENV)-sdist/bin/python --no-deps \
+		--requirement $(VENV)-$(notdir $(OTHER))/.test.txt dist/sdist/*.whl
+	cd dist/sdist/unpacked && $(abspath $(VENV)-sdist)/bin/python -m pytest -n 2 -p no:cacheprovider $(ARGS)
 
 # Makes the golden files of tests/golden again, after a change of the numbers on spans that is wanted.
 golden: $(VENV)/.test
@@ -60,6 +67,10 @@ golden: $(VENV)/.test
 # Changes the code in small ways, one at a time, and lists the changes that no test notices.
 mutants: $(VENV)/.test
 	$(BIN)/python benchmarks/mutation.py $(ARGS)
+
+# What changelog.d/ comes to; with VERSION=0.2.0 it goes into CHANGELOG.md, and the files of changelog.d/ are removed.
+changelog: $(VENV)/.test
+	$(BIN)/towncrier build $(if $(VERSION),--version $(VERSION) --yes,--version Unreleased --draft)
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/generate.py
@@ -78,6 +89,12 @@ deploy: $(VENV)/.test $(VENV)/.demo
 # the page's tests too.
 browser: $(VENV)/.test $(VENV)/.browser
 	LOGPROBS_BROWSER_REQUIRED=1 $(BIN)/python -m pytest -m e2e tests/e2e/browser $(ARGS)
+
+# The documentation as a site, under build/site. A link or a name that leads nowhere fails it.
+site: $(VENV)/.site
+	rm -rf build/site
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder dirhtml docs build/site
+	@echo "The site is in build/site: $(BIN)/python -m http.server --directory build/site 8000"
 
 examples: $(VENV)/.test $(VENV)/.demo
 	$(BIN)/python -m pytest -m e2e tests/e2e/test_examples.py $(ARGS)
@@ -114,7 +131,6 @@ test-oldest: $(VENV)-oldest/.test
 	$(VENV)-oldest/bin/python -m pytest -n 2 -p no:cacheprovider --ignore tests/providers/test_providers.py $(ARGS)
 
 # Another Python, each in an environment of its own: make test-python OTHER=python3.13
-OTHER ?= python3.13
 test-python: $(VENV)-$(notdir $(OTHER))/.test
 	$(VENV)-$(notdir $(OTHER))/bin/python -m pytest -n 2 -p no:cacheprovider $(ARGS)
 
@@ -158,6 +174,10 @@ $(VENV)/.browser: $(UV) pyproject.toml uv.lock tests/e2e/browser/package-lock.js
 	@$(call install_groups,$(VENV),--group browser)
 	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix tests/e2e/browser; \
 		else echo "There is no npm here: axe-core is not installed"; fi
+
+$(VENV)/.site: $(VENV)/.test
+	@echo "Installing what makes the documentation's site ..."
+	@$(call install_groups,$(VENV),--group site)
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.test

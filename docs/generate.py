@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from langchain_logprobs.telemetry import names
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "langchain_logprobs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "telemetry.md"]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "telemetry.md", ROOT / "docs" / "conformance.md"]
+CONFORMANCE = ROOT / "tests" / "conformance"
 THE_WAY = ("capture", "formats", "confidence", "telemetry", "view", "patches", "cli")
 """The packages in the order in which data passes through them, then those beside; others follow by name."""
 _PART = re.compile(r"(<!-- generated: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -59,9 +61,30 @@ def first_line(module: Path) -> str:
     return (ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or "").partition("\n")[0]
 
 
+def conventions_version() -> str:
+    """Return which version of the GenAI conventions our spans are held against."""
+    facts = tomllib.loads((CONFORMANCE / "conventions.toml").read_text(encoding="utf-8"))
+    return (
+        f"Held against the GenAI conventions of **{facts['version']}**: semantic-conventions-genai at commit "
+        f"`{facts['commit'][:7]}`,\nwith the names that opentelemetry-util-genai {facts['util_genai']} has since then."
+    )
+
+
+def exceptions_table() -> str:
+    """Return where our spans differ from the conventions on purpose."""
+    listed = tomllib.loads((CONFORMANCE / "exceptions.toml").read_text(encoding="utf-8"))["exception"]
+    rows = [f"| {each['finding'].replace('*', '…')} | {each['reason']} |" for each in listed]
+    return "\n".join(["| finding | reason |", "| --- | --- |", *rows])
+
+
 def part(name: str) -> str:
     """Return one generated part."""
-    makers: dict[str, Callable[[], str]] = {"settings": settings_table, "map": house_map}
+    makers: dict[str, Callable[[], str]] = {
+        "settings": settings_table,
+        "map": house_map,
+        "conventions": conventions_version,
+        "exceptions": exceptions_table,
+    }
     for group in dict.fromkeys(item.group for item in names.DOCUMENTED):
         makers[group.replace(".", " ")] = lambda group=group: names.document(group)  # type: ignore[misc]
     return makers[name]()

@@ -110,6 +110,7 @@ def lint_imports(source: Path, contract: str | None = None) -> subprocess.Comple
 
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("importlinter")
     source = tmp_path_factory.mktemp("src")
     shutil.copytree(PACKAGE, source / "langchain_logprobs", ignore=shutil.ignore_patterns("__pycache__"))
     return source

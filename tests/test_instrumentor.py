@@ -221,7 +221,7 @@ def test_a_process_without_langchain_pays_next_to_nothing() -> None:
     )
     assert done.stdout.splitlines() == [
         "[]",
-        "['langchain_logprobs', 'langchain_logprobs._version', 'langchain_logprobs.instrumentor']",
+        "['langchain_logprobs', 'langchain_logprobs.instrumentor']",
     ]
     assert done.stderr == ""
 
@@ -260,7 +260,8 @@ INSTRUMENT = "from langchain_logprobs import LogprobsInstrumentor; LogprobsInstr
 def test_langchain_may_be_imported_before_or_after(before: str) -> None:
     done = run("import sys\n" + before + TRACED)
     assert done.stdout.splitlines() == ["['chat', 'chat']", "[]"], done.stderr
-    assert done.stderr == ""
+    (line,) = done.stderr.splitlines()
+    assert "was not asked" in line
 
 
 @pytest.fixture

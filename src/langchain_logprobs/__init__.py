@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from langchain_logprobs._version import __version__
-
 if TYPE_CHECKING:
+    from langchain_logprobs._version import __version__
     from langchain_logprobs.calls import ModelCalls, confidence_of_calls
     from langchain_logprobs.capture.calls import ModelCall
     from langchain_logprobs.confidence.fields.assign import field_confidences
@@ -64,6 +63,7 @@ _HOMES = {
     "Stretch": "confidence.stretches",
     "TokenLogprob": "formats.tokens",
     "ToolCallReport": "confidence.fields.tool_calls",
+    "__version__": "_version",
     "confidence_of": "confidence.of_answer",
     "confidence_of_calls": "calls",
     "field_confidences": "confidence.fields.assign",

@@ -1,3 +1,8 @@
 """The version, as the package's metadata have it."""
 
-__version__ = "0.1.0"
+from importlib import metadata
+
+try:
+    __version__ = metadata.version("langchain-logprobs")
+except metadata.PackageNotFoundError:  # run from a folder, installed nowhere
+    __version__ = "0+unknown"

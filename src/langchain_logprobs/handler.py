@@ -10,7 +10,7 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 
 from langchain_logprobs._version import __version__
-from langchain_logprobs.capture import asked
+from langchain_logprobs.capture import asked, first_use
 from langchain_logprobs.capture.endings import endings
 from langchain_logprobs.capture.inline import InlineUnlessItStarvesOthers, guarded, log_failure
 from langchain_logprobs.capture.lifecycle import Call, Lifecycle, Step, invocation_params
@@ -83,6 +83,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
             )
         if on_call is not None and not callable(on_call):
             raise TypeError(f"on_call={on_call!r:.200} cannot be called: give a function that takes a ModelCall.")
+        first_use.check_versions()
         self._settings = Settings.from_env() if settings is None else settings
         telemetry = Telemetry(self._settings, tracer_provider, meter_provider, logger_provider, __version__)
         self._runs = runs_of(tracer_provider)

@@ -54,7 +54,7 @@ PREFIX = "gen_ai.request."
     ("params", "expected"),
     [
         ({"temperature": 1, "top_p": 0.5}, {"temperature": 1.0, "top_p": 0.5}),
-        ({"top_k": 40.0, "seed": 7}, {"top_k": 40, "seed": 7}),
+        ({"top_k": 40.0, "seed": 7}, {"top_k": 40.0, "seed": 7}),
         ({"frequency_penalty": -1, "presence_penalty": 0.0}, {"frequency_penalty": -1.0, "presence_penalty": 0.0}),
         ({"temperature": math.nan, "top_p": math.inf, "top_k": -math.inf, "seed": True}, {}),
         ({"seed": 2**63 - 1}, {"seed": 2**63 - 1}),

@@ -12,6 +12,7 @@ from time import time_ns
 from typing import Any
 from uuid import UUID
 
+from langchain_logprobs.capture import first_use
 from langchain_logprobs.capture.calls import ModelCall
 from langchain_logprobs.capture.endings import endings
 from langchain_logprobs.capture.failures import completion_in, refuses_logprobs
@@ -20,7 +21,7 @@ from langchain_logprobs.capture.received import collect, kept, tokens_held
 from langchain_logprobs.capture.runs import OpenRuns, Run
 from langchain_logprobs.confidence.inputs import Asked, Received
 from langchain_logprobs.confidence.report import ConfidenceReport, report_on
-from langchain_logprobs.confidence.status import lost_flag
+from langchain_logprobs.confidence.status import why_not_asked
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import genai, names
 from langchain_logprobs.telemetry.masking import known_paths
@@ -265,6 +266,8 @@ class Lifecycle:
         try:
             if run.pieces is not None:
                 self._record(run, run.data, error, response, abandoned, end_time, telemetry, failed=failure is not None)
+            if not run.takers:  # whoever takes the reports may want no spans
+                first_use.check_spans(telemetry)
         except Exception as fault:
             logger.warning("langchain-logprobs could not record a model call; the chain goes on", exc_info=True)
             telemetry.mark_failed(run.span, fault)
@@ -326,10 +329,15 @@ class Lifecycle:
         """Say once what keeps logprobs from coming, and each time what could not be read."""
         if report.unreadable is not None:
             logger.warning("%s", report.unreadable)
-        if report.status == "missing" and report.reason is not None:
+        if report.has_tokens:
+            first_use.logprobs_came()
+        elif report.status == "missing" and report.reason is not None:
             _say_once(logging.WARNING, call.asked.class_name, report.reason)
-        elif report.status == "not_requested" and not failed and (hint := lost_flag(call.asked)) is not None:
-            _say_once(logging.INFO, call.asked.class_name, hint)
+        elif report.status == "not_requested" and not failed:
+            completion = call.identity.get(names.OPERATION) == "text_completion"
+            # Whoever has had logprobs, or was told, may well do without them in other calls.
+            level = logging.WARNING if first_use.is_first("not asked") else logging.INFO
+            _say_once(level, call.asked.class_name, why_not_asked(call.asked, completion=completion))
 
 
 def _pairs_of(start_time: int, call: Call, received: Received, response: Any, cached: bool) -> list[tuple[str, Any]]:

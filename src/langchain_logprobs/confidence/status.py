@@ -12,6 +12,30 @@ from langchain_logprobs.confidence.parts import Parts
 StatusName = Literal["recorded", "partial", "missing", "not_requested"]
 
 
+_ANTHROPIC = "Anthropic's API has none; only another model brings them"
+_HAVE_NONE: Mapping[str, str] = {
+    "AnthropicLLM": _ANTHROPIC,
+    "ChatAnthropic": _ANTHROPIC,
+    "ChatAnthropicBedrock": _ANTHROPIC,
+    "ChatAnthropicVertex": _ANTHROPIC,
+    "HuggingFaceEndpoint": "it has no way to ask for them; use ChatHuggingFace(...).bind(logprobs=True)",
+    "HuggingFacePipeline": "it has no way to ask for them",
+}
+"""Classes that nobody gets logprobs from, and why (docs/providers.md)."""
+
+_HOW_TO_ASK: Mapping[str, str] = {
+    "ChatBedrock": 'model_kwargs={"return_logprobs": True}',
+    "ChatBedrockConverse": 'additional_model_request_fields={"return_logprobs": True}',
+    "ChatGoogleGenerativeAI": ".bind(response_logprobs=True, logprobs=5)",
+    "ChatLlamaCpp": "logprobs=1 and .bind(top_logprobs=5)",
+    "ChatPerplexity": '.bind(extra_body={"logprobs": True})',
+    "ChatVertexAI": "logprobs=5",
+    "OllamaLLM": ".bind(logprobs=True)",
+    "VLLMOpenAI": 'model_kwargs={"logprobs": 5}',
+}
+"""How a class is asked that wants neither `logprobs=True` nor, of completion models, `logprobs=5`."""
+
+
 class Status(NamedTuple):
     """Whether there are logprobs, and all of them.
 
@@ -82,15 +106,24 @@ def why_missing(asked: Asked, received: Received) -> str:
     return "none reached LangChain's callbacks; not every model, endpoint and integration has them"
 
 
-def lost_flag(asked: Asked) -> str | None:
-    """Return the hint for a structured output that asks for no logprobs: a flag that was bound is dropped there."""
+def why_not_asked(asked: Asked, *, completion: bool) -> str:
+    """Return why a call asked for no logprobs, and the cure.
+
+    Args:
+        asked: What was asked for.
+        completion: Whether it is a completion model, whose flag is a number.
+    """
     options = asked.request.get("options")
     if isinstance(options, Mapping) and "ls_structured_output_format" in options:
         return (
             "this structured output asks for no logprobs; .bind(logprobs=True).with_structured_output(...) drops the "
             "flag: set logprobs=True on the constructor, or pass it to invoke"
         )
-    return None
+    if asked.class_name in _HAVE_NONE:
+        return _HAVE_NONE[asked.class_name]
+    flag = "logprobs=5" if completion else "logprobs=True"
+    how = _HOW_TO_ASK.get(asked.class_name, f"{flag} on its constructor or .bind({flag})")
+    return f"it was not asked for them. Ask with {how}; docs/providers.md has every class"
 
 
 def _unreadable(received: Received) -> str | None:

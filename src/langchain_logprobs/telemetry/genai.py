@@ -30,7 +30,7 @@ _PROVIDERS = {
 _REQUEST_NUMBERS = (
     ("temperature", names.REQUEST_TEMPERATURE, float),
     ("top_p", names.REQUEST_TOP_P, float),
-    ("top_k", names.REQUEST_TOP_K, int),
+    ("top_k", names.REQUEST_TOP_K, float),
     ("frequency_penalty", names.REQUEST_FREQUENCY_PENALTY, float),
     ("presence_penalty", names.REQUEST_PRESENCE_PENALTY, float),
     ("seed", names.REQUEST_SEED, int),

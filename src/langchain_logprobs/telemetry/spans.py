@@ -27,6 +27,7 @@ from langchain_logprobs.telemetry.gate import Gate, clean
 from langchain_logprobs.telemetry.layout import Layout, lay_out
 from langchain_logprobs.telemetry.messages import FEWEST_MESSAGE_BYTES, output_messages
 from langchain_logprobs.telemetry.metrics import Metrics
+from langchain_logprobs.telemetry.process import Gap
 from langchain_logprobs.telemetry.roll_up import RollUp
 from langchain_logprobs.telemetry.sentences import Passage, passage_of
 
@@ -132,6 +133,11 @@ class Telemetry:
     def counts(self) -> bool:
         """Whether metrics go anywhere."""
         return self._metrics.enabled
+
+    def gap(self) -> Gap | None:
+        """Tell what keeps spans from going anywhere; None where nothing does, or where somebody wanted it so."""
+        gap = process.gap(self._provider)
+        return None if gap == "no provider" and self._metrics.enabled else gap
 
     def end_span(
         self,

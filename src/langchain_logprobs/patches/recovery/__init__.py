@@ -74,6 +74,11 @@ def recover_dropped_logprobs(*integrations: str) -> Callable[[], None]:
     return undo
 
 
+def recoverable() -> list[tuple[patching.Patch, bool]]:
+    """Return every patch there is, and whether it is on in this process."""
+    return [(patch, patching.is_on(patch)) for patch in _PATCHES.values()]
+
+
 def dropped_by(model_class: str) -> str | None:
     """Name the integration to recover if a model's logprobs are missing.
 
