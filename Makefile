@@ -99,7 +99,7 @@ test-python: $(VENV)-$(notdir $(OTHER))/.test
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 lock: $(UV)
 	$(UV) lock --quiet $(UPGRADE)
-	$(UV) $(LOCK) $(UPGRADE) --group test --group calibrate --resolution lowest-direct pyproject.toml --output-file locks/oldest.txt
+	$(UV) $(LOCK) $(UPGRADE) --group test --group calibrate --group tables --resolution lowest-direct pyproject.toml --output-file locks/oldest.txt
 	for each in $(PROVIDERS); do $(UV) $(LOCK) $(UPGRADE) --group test pyproject.toml \
 		tests/providers/requirements-$$each.txt --output-file locks/providers-$$each.txt || exit; done
 	$(UV) $(LOCK) $(UPGRADE) tests/e2e/requirements-phoenix.txt --output-file locks/phoenix.txt
@@ -117,7 +117,7 @@ $(UV):
 
 $(VENV)/.test: $(UV) pyproject.toml uv.lock
 	@echo "Installing what the tests need ..."
-	@$(call install_groups,$(VENV),--group test --group calibrate --group lint --group integrations)
+	@$(call install_groups,$(VENV),--group test --group calibrate --group tables --group lint --group integrations)
 	@touch $@
 
 $(VENV)/.demo: $(UV) pyproject.toml uv.lock
@@ -143,7 +143,7 @@ $(VENV)-providers-%/.test: $(UV) pyproject.toml locks/providers-%.txt
 
 $(VENV)-$(notdir $(OTHER))/.test: $(UV) pyproject.toml uv.lock
 	@$(new_venv) $(OTHER) $(VENV)-$(notdir $(OTHER))
-	@$(call install_groups,$(VENV)-$(notdir $(OTHER)),--group test --group calibrate)
+	@$(call install_groups,$(VENV)-$(notdir $(OTHER)),--group test --group calibrate --group tables)
 	@touch $@
 
 clean:
