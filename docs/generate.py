@@ -13,11 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from langchain_logprobs.settings import ENV_PREFIX, SETTINGS, meanings
+from langchain_logprobs.tables import columns
 from langchain_logprobs.telemetry import names
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "langchain_logprobs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "telemetry.md"]
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "docs/telemetry.md", "docs/tables.md")]
 THE_WAY = ("capture", "formats", "confidence", "telemetry", "view", "patches", "cli")
 """The packages in the order in which data passes through them, then those beside; others follow by name."""
 _PART = re.compile(r"(<!-- generated: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -62,6 +63,8 @@ def first_line(module: Path) -> str:
 def part(name: str) -> str:
     """Return one generated part."""
     makers: dict[str, Callable[[], str]] = {"settings": settings_table, "map": house_map}
+    for of in columns.COLUMNS:
+        makers[f"table {of}"] = lambda of=of: columns.document(of)  # type: ignore[misc]
     for group in dict.fromkeys(item.group for item in names.DOCUMENTED):
         makers[group.replace(".", " ")] = lambda group=group: names.document(group)  # type: ignore[misc]
     return makers[name]()
