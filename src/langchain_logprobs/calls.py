@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import overload
 
-from langchain_logprobs.capture.calls import ModelCall
+from langchain_logprobs.capture.calls import ModelCall, tentative
 from langchain_logprobs.handler import LogprobsCallbackHandler
 from langchain_logprobs.settings import Settings
 
@@ -103,6 +103,17 @@ def confidence_of_calls(*, settings: Settings | None = None) -> Iterator[ModelCa
         yield collector.calls
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def attempted_calls() -> Iterator[ModelCalls]:
+    """Not public: as `confidence_of_calls`, for calls whose answers may be replaced (`Action.replaced`)."""
+    token = tentative.set(True)
+    try:
+        with confidence_of_calls() as calls:
+            yield calls
+    finally:
+        tentative.reset(token)
 
 
 def _register() -> None:
