@@ -245,7 +245,8 @@ def test_an_agent_with_tools_gives_each_of_its_calls(server: WireServer) -> None
     inner: list[ModelCall] = []
     traced = Traced()
     with confidence_of_calls() as calls:
-        create_agent(openai(server), [people_of]).invoke({"messages": [("user", "q")]}, traced.config)
+        agent: Any = create_agent(openai(server), [people_of])
+        agent.invoke({"messages": [("user", "q")]}, traced.config)
     assert [call.class_name for call in calls] == ["ChatOpenAI", "ScriptedModel", "ChatOpenAI"]
     assert inner == [calls[1]]
     spans = by_span(traced)
@@ -311,7 +312,7 @@ def test_a_chain_gives_its_value_with_the_report(server: WireServer, way: str) -
     server.answer("*", lambda _: json_body(completion(JSON_ENTRIES)))
     traced = Traced()
     reader = openai(server).with_structured_output(Answer, method="json_schema")
-    chain = RunnableLambda(lambda city: f"json about {city}") | with_confidence(reader)
+    chain: Any = RunnableLambda(lambda city: f"json about {city}") | with_confidence(reader)
     found: Any
     if way == "ainvoke":
         found = asyncio.run(chain.ainvoke("Lima", traced.config))

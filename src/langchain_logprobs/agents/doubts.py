@@ -159,11 +159,10 @@ class Thresholds:
         for call in report.tool_calls:
             if not call.fields and self._watches(call.path):
                 missing = missing or f"no logprobs of the arguments of {call.name} ({call.fields.status})"
-        if not leaves and not report.tool_calls and self._watches(""):
-            if report.alignment == "failed":
-                missing = missing or "the logprobs are not those of the answer's text"
-            elif (whole := self._whole(report, model)) is not None:
-                found.append(whole)
+        # Of tokens that are not those of the answer's text nothing is known; the status is `partial` then.
+        prose = not leaves and not report.tool_calls and report.alignment != "failed"
+        if prose and self._watches("") and (whole := self._whole(report, model)) is not None:
+            found.append(whole)
         return Judgement(tuple(found), missing)
 
     def _watches(self, path: str) -> bool:
