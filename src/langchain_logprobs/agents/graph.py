@@ -16,7 +16,7 @@ from langchain_logprobs.agents.doubts import (
     Thresholds,
     on_missing_of,
 )
-from langchain_logprobs.agents.notes import anote, note
+from langchain_logprobs.agents.notes import anoting, note, noting
 from langchain_logprobs.agents.plan import action_of, model_of
 from langchain_logprobs.agents.review import reviewed
 from langchain_logprobs.confidence.of_answer import confidence_of
@@ -111,22 +111,10 @@ def review_node(
         return {messages_key: update["messages"]}
 
     def review(state: Any) -> dict[str, Any]:
-        steps = changed(state)
-        while True:
-            try:
-                note(next(steps))
-            except StopIteration as done:
-                update: dict[str, Any] = done.value
-                return update
+        return noting(changed(state))
 
     async def areview(state: Any) -> dict[str, Any]:
-        steps = changed(state)
-        while True:
-            try:
-                await anote(next(steps))
-            except StopIteration as done:
-                update: dict[str, Any] = done.value
-                return update
+        return await anoting(changed(state))
 
     return RunnableLambda(review, afunc=areview, name="review")
 

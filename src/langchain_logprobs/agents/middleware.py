@@ -13,7 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 
 from langchain_logprobs.agents.doubts import Below, OnMissing, Thresholds, on_missing_of
-from langchain_logprobs.agents.notes import anote, note
+from langchain_logprobs.agents.notes import anote, anoting, note, noting
 from langchain_logprobs.agents.plan import Ask, Attempt, Call, Note, Plan, Step, mark_of
 from langchain_logprobs.agents.review import reviewed
 from langchain_logprobs.calls import attempted_calls
@@ -142,13 +142,7 @@ class ConfidenceMiddleware(AgentMiddleware):
         judgement = None if message is None else mark_of(message)
         if message is None or judgement is None:
             return None
-        review = reviewed(message, judgement, state)
-        while True:
-            try:
-                note(next(review))
-            except StopIteration as done:
-                changed: dict[str, Any] = done.value
-                return changed
+        return noting(reviewed(message, judgement, state))
 
     @hook_config(can_jump_to=["model"])
     async def aafter_model(self, state: Any, runtime: Any) -> dict[str, Any] | None:
@@ -157,13 +151,7 @@ class ConfidenceMiddleware(AgentMiddleware):
         judgement = None if message is None else mark_of(message)
         if message is None or judgement is None:
             return None
-        review = reviewed(message, judgement, state)
-        while True:
-            try:
-                await anote(next(review))
-            except StopIteration as done:
-                changed: dict[str, Any] = done.value
-                return changed
+        return await anoting(reviewed(message, judgement, state))
 
 
 def _last_answer(state: Any) -> AIMessage | None:

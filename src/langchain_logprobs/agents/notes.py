@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Generator
+from typing import Any
 
 from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_event
 
@@ -30,3 +32,23 @@ async def anote(action: Action) -> None:
         return
     except Exception:
         logger.warning("langchain-logprobs could not write down an action; the agent goes on", exc_info=True)
+
+
+def noting(steps: Generator[Action, None, dict[str, Any]]) -> dict[str, Any]:
+    """Run steps to their end, and write down what they yield; returns what they return."""
+    while True:
+        try:
+            note(next(steps))
+        except StopIteration as done:
+            result: dict[str, Any] = done.value
+            return result
+
+
+async def anoting(steps: Generator[Action, None, dict[str, Any]]) -> dict[str, Any]:
+    """As `noting`, in async code."""
+    while True:
+        try:
+            await anote(next(steps))
+        except StopIteration as done:
+            result: dict[str, Any] = done.value
+            return result
