@@ -260,6 +260,17 @@ def test_a_retry_that_is_sure_is_taken_and_the_first_answer_is_in_no_number(run:
     assert [span.attributes["logprobs.confidence.level"] for span in traced.named("chat")] == ["low", "high", "high"]
 
 
+def test_endings_that_are_put_off_leave_the_first_answer_out_too(run: Runner) -> None:
+    traced = Traced(Settings(deferred=True))
+    with scripted(payment(), payment("Rob", SURE), FINISHED) as script:
+        run(agent(script, on_low="retry"), ASKED, config(traced))
+    traced.provider.force_flush()
+    assert actions(traced) == ["retry"]
+    top = root(traced).attributes
+    assert (top["logprobs.action"], top["logprobs.confidence.level"]) == ("retry", "high")
+    assert (top["logprobs.llm_call.count"], top["logprobs.discarded.llm_call.count"]) == (2, 1)
+
+
 def test_a_retry_says_what_was_unsure_if_wanted(run: Runner) -> None:
     with scripted(payment(), payment("Rob", SURE), FINISHED) as script:
         result = run(agent(script, on_low="retry", tell_model=True), ASKED, config())

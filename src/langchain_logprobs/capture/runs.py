@@ -12,7 +12,7 @@ import logging
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -206,9 +206,13 @@ class OpenRuns:
         with self._lock:
             below.settle(failed=failed)
             above = _roll_up_of(run.parent)
-            if above is not None and run.tentative and not failed and _roll_up_of(run) is None:
+            if above is None:
+                return
+            if run.tentative and not failed and _roll_up_of(run) is None:
                 above.hold(run.key, below)
-            elif above is not None:
+                if any(run.key in roll_up.replaced for roll_up in _above(run.parent)):
+                    above.discard(run.key)
+            else:
                 above.take(below, failed=failed)
 
     def discard(self, run: Run | None, key: int) -> None:
@@ -219,11 +223,9 @@ class OpenRuns:
             key: The call's.
         """
         with self._lock:
-            while run is not None:
-                roll_up = _roll_up_of(run)
-                if roll_up is not None and roll_up.discard(key):
-                    return
-                run = run.parent
+            roll_ups = list(_above(run))
+            if not any(roll_up.discard(key) for roll_up in roll_ups) and roll_ups:
+                roll_ups[0].replaced.add(key)  # its ending is put off (Settings.deferred)
 
     def forget(self, key: int) -> int | None:
         """Hear that a run's UUID object is gone.
@@ -338,6 +340,14 @@ class OpenRuns:
     def _newest(self) -> Run | None:
         with self._lock:
             return next(reversed(self._open.values()), None)
+
+
+def _above(run: Run | None) -> Iterator[RollUp]:
+    """Yield the roll-ups of a run and of those above it."""
+    while run is not None:
+        if (roll_up := _roll_up_of(run)) is not None:
+            yield roll_up
+        run = run.parent
 
 
 def _roll_up_of(run: Run | None) -> RollUp | None:

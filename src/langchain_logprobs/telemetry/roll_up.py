@@ -32,6 +32,7 @@ class RollUp:
         least: The least certain field of all calls.
         failed_below: The calls of failed steps below, until it is known what became of this one.
         waiting: Calls right below whose answers may still be replaced, by the keys of their runs.
+        replaced: Keys of such calls whose answers were replaced before their ending, which was put off, came here.
         known_paths: What is shown of the field's path where text is not captured.
     """
 
@@ -48,6 +49,7 @@ class RollUp:
     least: Leaf | None = None
     failed_below: RollUp | None = None
     waiting: dict[int, RollUp] = field(default_factory=dict)
+    replaced: set[int] = field(default_factory=set)
     known_paths: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
