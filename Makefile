@@ -52,6 +52,7 @@ build: $(VENV)/.test
 	$(UV) pip install --quiet --python $(VENV)-wheel/bin/python --no-deps --requirement $(VENV)-wheel/core.txt dist/*.whl
 	cd dist && $(abspath $(VENV)-wheel)/bin/python -c "from langchain_logprobs import *; LogprobsCallbackHandler()"
 	$(VENV)-wheel/bin/langchain-logprobs --version
+	$(BIN)/python .ci/extras.py
 
 # Makes the golden files of tests/golden again, after a change of the numbers on spans that is wanted.
 golden: $(VENV)/.test
