@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -80,10 +81,12 @@ class Script:
         self.url = url
         self.answers = answers
         self.requests: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
 
     def answer(self, request: Request) -> Body:
-        at = min(len(self.requests), len(self.answers) - 1)
-        self.requests.append(request.json)
+        with self._lock:  # the server answers each request in a thread of its own
+            at = min(len(self.requests), len(self.answers) - 1)
+            self.requests.append(request.json)
         answer = self.answers[at]
         if request.json.get("stream"):
             return Body(tuple(streamed(answer)), content_type="text/event-stream")
