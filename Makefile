@@ -49,6 +49,7 @@ build: $(VENV)/.test
 	$(UV) build --quiet
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/python .ci/wheels.py $(ARGS)
+	$(BIN)/python .ci/extras.py
 
 # The tests that the source package brings, from the unpacked package, against its wheel, on another Python.
 test-sdist: $(VENV)-$(notdir $(OTHER))/.test
@@ -139,7 +140,7 @@ test-python: $(VENV)-$(notdir $(OTHER))/.test
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 lock: $(UV)
 	$(UV) lock --quiet $(UPGRADE)
-	$(UV) $(LOCK) $(UPGRADE) --group test --group calibrate --resolution lowest-direct pyproject.toml --output-file locks/oldest.txt
+	$(UV) $(LOCK) $(UPGRADE) --group test --group calibrate --group tables --resolution lowest-direct pyproject.toml --output-file locks/oldest.txt
 	for each in $(PROVIDERS); do $(UV) $(LOCK) $(UPGRADE) --group test pyproject.toml \
 		tests/providers/requirements-$$each.txt --output-file locks/providers-$$each.txt || exit; done
 	$(UV) $(LOCK) $(UPGRADE) --group test pyproject.toml tests/suites/requirements-suites.txt --output-file locks/suites.txt
@@ -159,7 +160,7 @@ $(UV):
 
 $(VENV)/.test: $(UV) pyproject.toml uv.lock
 	@echo "Installing what the tests need ..."
-	@$(call install_groups,$(VENV),--group test --group calibrate --group lint --group integrations \
+	@$(call install_groups,$(VENV),--group test --group calibrate --group tables --group lint --group integrations \
 		--group annotate --group deploy)
 	@touch $@
 
@@ -204,7 +205,7 @@ $(VENV)-suites/.test: $(UV) pyproject.toml locks/suites.txt
 
 $(VENV)-$(notdir $(OTHER))/.test: $(UV) pyproject.toml uv.lock
 	@$(new_venv) $(OTHER) $(VENV)-$(notdir $(OTHER))
-	@$(call install_groups,$(VENV)-$(notdir $(OTHER)),--group test --group calibrate)
+	@$(call install_groups,$(VENV)-$(notdir $(OTHER)),--group test --group calibrate --group tables)
 	@touch $@
 
 clean:

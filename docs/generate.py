@@ -14,11 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from langchain_logprobs.settings import ENV_PREFIX, SETTINGS, meanings
+from langchain_logprobs.tables import columns
 from langchain_logprobs.telemetry import names
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "langchain_logprobs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "telemetry.md", ROOT / "docs" / "conformance.md"]
+PAGES = [
+    ROOT / name
+    for name in ("README.md", "CONTRIBUTING.md", "docs/telemetry.md", "docs/conformance.md", "docs/tables.md")
+]
 CONFORMANCE = ROOT / "tests" / "conformance"
 THE_WAY = ("capture", "formats", "confidence", "telemetry", "view", "patches", "cli")
 """The packages in the order in which data passes through them, then those beside; others follow by name."""
@@ -85,6 +89,8 @@ def part(name: str) -> str:
         "conventions": conventions_version,
         "exceptions": exceptions_table,
     }
+    for of in columns.COLUMNS:
+        makers[f"table {of}"] = lambda of=of: columns.document(of)  # type: ignore[misc]
     for group in dict.fromkeys(item.group for item in names.DOCUMENTED):
         makers[group.replace(".", " ")] = lambda group=group: names.document(group)  # type: ignore[misc]
     return makers[name]()

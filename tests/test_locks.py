@@ -71,7 +71,7 @@ def test_a_compiled_lock_has_one_allowed_version_of_all_that_is_asked_for(name: 
     assert all(re.fullmatch(r"==[\w.!+]+", str(pin.specifier)) for pin in pins)
     source = ROOT / COMPILED[name]
     asked = [] if source.suffix == ".toml" else _lines(source)
-    for_tests = {"phoenix": [], "mlflow": [], "oldest": _for_tests("calibrate")}.get(name, _for_tests())
+    for_tests = {"phoenix": [], "mlflow": [], "oldest": _for_tests("calibrate", "tables")}.get(name, _for_tests())
     for line in asked + for_tests:
         requirement = Requirement(line)
         held = [pin for pin in pins if pin.name == requirement.name]
@@ -84,7 +84,7 @@ def test_a_compiled_lock_has_one_allowed_version_of_all_that_is_asked_for(name: 
 def test_the_oldest_is_the_oldest_that_is_allowed() -> None:
     pins = dict(line.split(" ;")[0].split("==") for line in _lines(ROOT / "locks" / "oldest.txt"))
     bounds: dict[str, Version] = {}
-    for line in _for_tests("calibrate"):
+    for line in _for_tests("calibrate", "tables"):
         name, bound = Requirement(line).name, Version(re.findall(r">=([\w.]+)", line)[-1])
         bounds[name] = max(bound, bounds.get(name, bound))
     # langchain-openai 1.0.3 does not install with langchain-core 1.0.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from langchain_logprobs._version import __version__
-    from langchain_logprobs.calls import ModelCalls, confidence_of_calls
+    from langchain_logprobs.calls import ModelCalls, WithConfidence, confidence_of_calls, with_confidence
     from langchain_logprobs.capture.calls import ModelCall
     from langchain_logprobs.confidence.fields.assign import field_confidences
     from langchain_logprobs.confidence.fields.report import Field, FieldReport
@@ -37,6 +37,7 @@ __all__ = [
     "Stretch",
     "TokenLogprob",
     "ToolCallReport",
+    "WithConfidence",
     "__version__",
     "confidence_of",
     "confidence_of_calls",
@@ -46,6 +47,7 @@ __all__ = [
     "read_logprobs",
     "recover_dropped_logprobs",
     "tool_call_confidences",
+    "with_confidence",
 ]
 
 # Imported when first used, as langchain-core does it: a program that only mentions us must not wait for OpenTelemetry.
@@ -63,6 +65,7 @@ _HOMES = {
     "Stretch": "confidence.stretches",
     "TokenLogprob": "formats.tokens",
     "ToolCallReport": "confidence.fields.tool_calls",
+    "WithConfidence": "calls",
     "__version__": "_version",
     "confidence_of": "confidence.of_answer",
     "confidence_of_calls": "calls",
@@ -72,6 +75,7 @@ _HOMES = {
     "read_logprobs": "formats.answer",
     "recover_dropped_logprobs": "patches.recovery",
     "tool_call_confidences": "confidence.fields.tool_calls",
+    "with_confidence": "calls",
 }
 
 

@@ -18,6 +18,7 @@ from langchain_logprobs.capture.received import ITEMS_A_PIECE, container_of
 from langchain_logprobs.capture.runs import runs_of
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import genai, names
+from langchain_logprobs.telemetry.actions import Action
 from langchain_logprobs.telemetry.messages import input_messages, input_of
 from langchain_logprobs.telemetry.spans import Telemetry
 
@@ -348,6 +349,21 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
     on_chain_error: Any = _on_error
     on_tool_error: Any = _on_error
     on_retriever_error: Any = _on_error
+
+    @guarded
+    def on_custom_event(
+        self,
+        name: str,
+        data: Any,
+        *,
+        run_id: UUID,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write down what was done about an unsure answer; other events are somebody else's."""
+        if name == names.ACTION_EVENT and (taken := Action.of(data)) is not None:
+            self._lifecycle.act(run_id, taken)
 
     def on_interrupt(self, event: Any) -> None:
         """LangGraph tells every handler; a run that is interrupted also ends, which is what counts here."""

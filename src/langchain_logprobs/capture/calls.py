@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
@@ -9,6 +10,10 @@ from langchain_logprobs.confidence.report import ConfidenceReport
 
 if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
+
+
+tentative: ContextVar[bool] = ContextVar("langchain_logprobs_tentative", default=False)
+"""Whether the answers of the calls that start now may be replaced by those of others (`agents/`)."""
 
 
 class ModelCall(NamedTuple):

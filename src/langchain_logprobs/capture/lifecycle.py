@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from langchain_logprobs.capture import first_use
-from langchain_logprobs.capture.calls import ModelCall
+from langchain_logprobs.capture.calls import ModelCall, tentative
 from langchain_logprobs.capture.endings import endings
 from langchain_logprobs.capture.failures import completion_in, refuses_logprobs
 from langchain_logprobs.capture.inline import guarded
@@ -24,6 +24,7 @@ from langchain_logprobs.confidence.report import ConfidenceReport, report_on
 from langchain_logprobs.confidence.status import why_not_asked
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import genai, names
+from langchain_logprobs.telemetry.actions import Action
 from langchain_logprobs.telemetry.masking import known_paths
 from langchain_logprobs.telemetry.messages import last_text
 from langchain_logprobs.telemetry.process import is_suppressed
@@ -144,6 +145,27 @@ class Lifecycle:
         """End a run that does not end by itself."""
         self.finish(run, None, None, reason)
 
+    def act(self, run_id: UUID, taken: Action) -> None:
+        """Write on a run's span, and on those above it, what was done about an unsure answer.
+
+        Args:
+            run_id: The run in which it was done. Of several handlers that hear of it, the one that owns it writes.
+            taken: What was done.
+        """
+        run = self._runs.find(run_id)
+        if run is None or run.owner is not self:
+            return
+        for key in taken.replaced:
+            self._runs.discard(run, key)
+        above: Run | None = run
+        written = False
+        while above is not None:
+            if above.span is not None:
+                telemetry = self._private if above.private else self._telemetry
+                telemetry.record_action(above.span, taken, time_ns(), with_event=not written)
+                written = True
+            above = above.parent
+
     def _start(
         self,
         name: str | None,
@@ -169,6 +191,7 @@ class Lifecycle:
             self._telemetry.drain_before_flush(endings.drain)
         run = Run(run_id, self._parent(parent_run_id), time_ns(), data)
         run.private = not self._settings.capture_text
+        run.tentative = tentative.get()
         run.pieces = None
         self._own(run, name, kind, pairs)
         self._join(run)
@@ -260,7 +283,7 @@ class Lifecycle:
         failure = None if error is None or _is_control_flow(error) else error
         telemetry = self._private if run.private else self._telemetry
         if isinstance(run.data, Step):
-            self._runs.settle(run.parent, run.data.roll_up, failed=failure is not None)
+            self._runs.settle(run, run.data.roll_up, failed=failure is not None)
             telemetry.end_span(run.span, end_time, failure, run.data.roll_up, run.data.pairs())
             return
         try:
@@ -317,7 +340,7 @@ class Lifecycle:
         roll_up = RollUp.of(report, telemetry.span_id(run.span), answers)
         if run.private:
             roll_up.known_paths = ended.known_paths()
-        self._runs.settle(run.parent, roll_up, failed=failed)
+        self._runs.settle(run, roll_up, failed=failed)
         context = None if run.span is None else run.span.get_span_context()
         for take in run.takers:
             try:

@@ -12,7 +12,7 @@ import logging
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -56,6 +56,7 @@ class Run:
         private: Whether a handler that it is reported to keeps text in.
         awaited: Whether the program waits for its report, so that its ending cannot be put off.
         deferred: Whether an ending below it was put off, so that its own has to wait for that.
+        tentative: Whether its answer may be replaced by that of another call (`agents/`).
         children: The open runs below it.
     """
 
@@ -75,6 +76,7 @@ class Run:
         "span",
         "start_time",
         "takers",
+        "tentative",
         "watch",
     )
 
@@ -94,6 +96,7 @@ class Run:
         self.private: bool = False
         self.awaited: bool = False
         self.deferred: bool = False
+        self.tentative: bool = False
         self.children: dict[int, Run] = {}
         self.watch: weakref.ref[UUID] | None = None
 
@@ -198,12 +201,31 @@ class OpenRuns:
         self.close(run, "abandoned: LangChain reported no end")
         return None
 
-    def settle(self, parent: Run | None, below: RollUp, *, failed: bool) -> None:
+    def settle(self, run: Run, below: RollUp, *, failed: bool) -> None:
         """Hand the roll-up of a run that ends to the run above it, one at a time over all threads."""
         with self._lock:
             below.settle(failed=failed)
-            if parent is not None and isinstance(roll_up := getattr(parent.data, "roll_up", None), RollUp):
-                roll_up.take(below, failed=failed)
+            above = _roll_up_of(run.parent)
+            if above is None:
+                return
+            if run.tentative and not failed and _roll_up_of(run) is None:
+                above.hold(run.key, below)
+                if any(run.key in roll_up.replaced for roll_up in _above(run.parent)):
+                    above.discard(run.key)
+            else:
+                above.take(below, failed=failed)
+
+    def discard(self, run: Run | None, key: int) -> None:
+        """Take a call whose answer was replaced out of the numbers of the spans above it.
+
+        Args:
+            run: The run in which it was replaced, which has the call below it.
+            key: The call's.
+        """
+        with self._lock:
+            roll_ups = list(_above(run))
+            if not any(roll_up.discard(key) for roll_up in roll_ups) and roll_ups:
+                roll_ups[0].replaced.add(key)  # its ending is put off (Settings.deferred)
 
     def forget(self, key: int) -> int | None:
         """Hear that a run's UUID object is gone.
@@ -318,6 +340,19 @@ class OpenRuns:
     def _newest(self) -> Run | None:
         with self._lock:
             return next(reversed(self._open.values()), None)
+
+
+def _above(run: Run | None) -> Iterator[RollUp]:
+    """Yield the roll-ups of a run and of those above it."""
+    while run is not None:
+        if (roll_up := _roll_up_of(run)) is not None:
+            yield roll_up
+        run = run.parent
+
+
+def _roll_up_of(run: Run | None) -> RollUp | None:
+    roll_up = None if run is None else getattr(run.data, "roll_up", None)
+    return roll_up if isinstance(roll_up, RollUp) else None
 
 
 _shared = OpenRuns()

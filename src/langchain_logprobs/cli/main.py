@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from langchain_logprobs._version import __version__
-from langchain_logprobs.cli import annotate, calibrate, doctor, html, jaeger_ui, serve, view
+from langchain_logprobs.cli import annotate, calibrate, compare, doctor, html, jaeger_ui, serve, table, view
 from langchain_logprobs.cli.problems import CannotShowError
 
 
@@ -39,6 +39,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (view, html, serve, jaeger_ui, annotate, calibrate, doctor):
+    for command in (view, html, serve, jaeger_ui, table, compare, annotate, calibrate, doctor):
         command.add_to(commands)
     return parser

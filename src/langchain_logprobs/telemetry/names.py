@@ -274,6 +274,13 @@ WORST_CONFIDENCE = _define(
     _ANCESTOR,
     "the number behind that call's level: its score or its least field",
 )
+ACTION = _define(
+    "logprobs.action",
+    "string",
+    _ANCESTOR,
+    "what was last done about an unsure answer below: `interrupt`, `retry`, `escalate`, `call`, `accept` (passed on "
+    "though unsure), `route`; what a person decided: `approve`, `edit`, `reject`; without logprobs: `allow`, `raise`",
+)
 _again(
     _ANCESTOR,
     {
@@ -347,6 +354,21 @@ EVALUATION_SCORE = _define(
 EVALUATION_LABEL = _define("gen_ai.evaluation.score.label", "string", EVALUATION_EVENT, "the level")
 EVALUATION_EXPLANATION = _define(
     "gen_ai.evaluation.explanation", "string", EVALUATION_EVENT, "the unsure places, in a line", text=True
+)
+
+ACTION_EVENT = "logprobs.action"
+ACTION_COUNT = _define(
+    "logprobs.action.count", "int", ACTION_EVENT, "how many values, or the answer as a whole, were unsure"
+)
+ACTION_CONFIDENCE = _define(
+    "logprobs.action.confidence", "double", ACTION_EVENT, "the least of their confidences, where one is known"
+)
+_again(
+    ACTION_EVENT,
+    {
+        ACTION: "what was done, or decided",
+        ABOUT: 'what was unsure and what the model nearly said: `/to "Bob" .41, nearly "Rob" .38`',
+    },
 )
 
 # Metrics.

@@ -31,6 +31,8 @@ class RollUp:
         weakest_span_id: The span of its call.
         least: The least certain field of all calls.
         failed_below: The calls of failed steps below, until it is known what became of this one.
+        waiting: Calls right below whose answers may still be replaced, by the keys of their runs.
+        replaced: Keys of such calls whose answers were replaced before their ending, which was put off, came here.
         known_paths: What is shown of the field's path where text is not captured.
         answers: What the last call answered, as messages; None where that is not recorded.
     """
@@ -47,6 +49,8 @@ class RollUp:
     weakest_span_id: str | None = None
     least: Leaf | None = None
     failed_below: RollUp | None = None
+    waiting: dict[int, RollUp] = field(default_factory=dict)
+    replaced: set[int] = field(default_factory=set)
     known_paths: Mapping[str, str] = field(default_factory=dict)
     answers: str | None = None
 
@@ -82,8 +86,22 @@ class RollUp:
         else:
             self.failed_below._add(below)
 
+    def hold(self, key: int, below: RollUp) -> None:
+        """Keep a call aside whose answer may still be replaced before this step ends."""
+        self.waiting[key] = below
+
+    def discard(self, key: int) -> bool:
+        """Count a call that was kept aside as discarded: its answer was replaced. False where it is not kept here."""
+        held = self.waiting.pop(key, None)
+        if held is not None:
+            self.discarded += held.calls + held.discarded
+        return held is not None
+
     def settle(self, *, failed: bool) -> None:
-        """Decide, as this step ends, what the calls of failed steps below it were."""
+        """Decide, as this step ends, what the calls of failed steps below it were; those kept aside count."""
+        for held in self.waiting.values():
+            self._add(held)
+        self.waiting.clear()
         aside, self.failed_below = self.failed_below, None
         if aside is not None:
             if failed:

@@ -19,6 +19,7 @@ from langchain_logprobs.confidence.inputs import Chunks
 from langchain_logprobs.confidence.report import ConfidenceReport
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import attributes, names, process
+from langchain_logprobs.telemetry.actions import Action
 from langchain_logprobs.telemetry.batches import warn_of_large_batches
 from langchain_logprobs.telemetry.bounds import bounded, cut_strings, cut_text, most_of_a_string
 from langchain_logprobs.telemetry.encoded_size import attributes_size
@@ -260,6 +261,24 @@ class Telemetry:
 
     def _provider_in_force(self) -> TracerProvider | None:
         return process.tracer_provider() if process.is_own(self._provider) else self._provider
+
+    def record_action(self, span: Span, taken: Action, time: int, *, with_event: bool) -> None:
+        """Write on a span what was done about an unsure answer.
+
+        Args:
+            span: The span.
+            taken: What was done.
+            time: When (nanoseconds since the epoch).
+            with_event: Whether the event belongs here; the spans above have the attribute alone.
+        """
+        span.set_attributes(self._gate({names.ACTION: taken.action}))
+        if not with_event:
+            return
+        event = Event(names.ACTION_EVENT, time, attributes.present(taken.pairs()))
+        if self._settings.events in ("span", "both"):
+            span.add_event(event.name, self._gate(event.attributes), event.time)
+        if self._logger is not None:
+            self._emit(event, trace.set_span_in_context(span))
 
     def _texts(self, call: EndedCall, passage: Passage, layout: Layout | None) -> Iterator[tuple[str, Any]]:
         """Yield what a person reads: the answer, as messages and with its unsure places."""
