@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from tests.e2e.backends import JAEGER_BUILD_TIMEOUT, PHOENIX_INSTALL_TIMEOUT, Jaeger, Phoenix
+from tests.e2e.backends import JAEGER_BUILD_TIMEOUT, INSTALL_TIMEOUT, Jaeger, Phoenix
 
-pytestmark = pytest.mark.timeout(JAEGER_BUILD_TIMEOUT + PHOENIX_INSTALL_TIMEOUT)
+pytestmark = pytest.mark.timeout(JAEGER_BUILD_TIMEOUT + INSTALL_TIMEOUT)
 
 
 def doctor(backend: str, endpoint: str, protocol: str) -> tuple[int, list[str]]:
