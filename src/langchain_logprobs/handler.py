@@ -16,6 +16,7 @@ from langchain_logprobs.capture.inline import InlineUnlessItStarvesOthers, guard
 from langchain_logprobs.capture.lifecycle import Call, Lifecycle, invocation_params
 from langchain_logprobs.capture.received import ITEMS_A_PIECE, container_of
 from langchain_logprobs.capture.runs import runs_of
+from langchain_logprobs.formats.carrying import Carrying
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import genai, names
 from langchain_logprobs.telemetry.messages import input_messages
@@ -112,6 +113,12 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         span: Span | None = None if run is None else run.span
         return span
 
+    def note_requested(self, run_id: UUID, told: Carrying) -> None:
+        """Note of a model call what became of asking for its logprobs. Not public: for patches/requesting."""
+        run = self._runs.find(run_id)
+        if run is not None and isinstance(run.data, Call):
+            run.data.carrying = told
+
     def __deepcopy__(self, memo: object) -> LogprobsCallbackHandler:
         """Return this very handler: a copied model (`model_copy(deep=True)`) reports to the same one."""
         return self
@@ -184,9 +191,10 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
     ) -> None:
         params = invocation_params(kwargs)
         model = genai.request_model(metadata, params)
-        identity = {names.OPERATION: operation, names.PROVIDER: genai.provider_name(metadata, params)}
+        identity: dict[str, Any] = {names.OPERATION: operation, names.PROVIDER: genai.provider_name(metadata, params)}
         if model is not None:
             identity[names.REQUEST_MODEL] = model
+        identity.update(genai.server_attributes(serialized, params))
         pairs = [*identity.items(), *genai.request_attributes(params, metadata)]
         call = Call(identity, asked.asked_of(serialized, prompts, params, kwargs, _dropped_by))
         if self._settings.capture_messages:
@@ -216,6 +224,8 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
                 # Nearly all integrations have it here; where not, container_of looks everywhere.
                 info = None if chunk is None else chunk.generation_info
                 container = info.get("logprobs") if info else None
+                if type(info) is Carrying and isinstance(run.data, Call):
+                    run.data.carrying = info
                 # Without a text, the chunk says what it brought: reasoning, or a part of a tool call.
                 text = token or chunk or ""
                 pieces.extend((time_ns(), text, container_of(chunk, kwargs) if container is None else container))

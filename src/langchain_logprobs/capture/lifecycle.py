@@ -14,12 +14,14 @@ from uuid import UUID
 
 from langchain_logprobs.capture.calls import ModelCall
 from langchain_logprobs.capture.endings import endings
+from langchain_logprobs.capture.failures import refuses_logprobs
 from langchain_logprobs.capture.inline import guarded
 from langchain_logprobs.capture.received import collect, kept, tokens_held
 from langchain_logprobs.capture.runs import OpenRuns, Run
 from langchain_logprobs.confidence.inputs import Asked, Received
 from langchain_logprobs.confidence.report import ConfidenceReport, report_on
 from langchain_logprobs.confidence.status import lost_flag
+from langchain_logprobs.formats.carrying import Carrying
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import genai, names
 from langchain_logprobs.telemetry.masking import known_paths
@@ -51,12 +53,14 @@ class Call:
         asked: What was asked for.
         messages: The prompt as JSON, where it is to be recorded.
         without_chunks: Whether token callbacks came without their chunks.
+        carrying: A `generation_info` of a chunk that tells what we asked for; None where none came.
     """
 
     identity: dict[str, Any]
     asked: Asked = field(default_factory=Asked)
     messages: str | None = None
     without_chunks: bool = False
+    carrying: Carrying | None = None
 
 
 class Lifecycle:
@@ -231,6 +235,8 @@ class Lifecycle:
             telemetry.mark_failed(run.span, fault)
         finally:
             telemetry.end_span(run.span, end_time, failure)
+        if not (run.takers or self.spanless):  # who takes the reports may want no spans
+            telemetry.notice_call()
 
     def _record(
         self,
@@ -257,6 +263,7 @@ class Lifecycle:
         received.abandoned = abandoned
         received.refused = error is not None and refuses_logprobs(error)
         received.without_chunks = call.without_chunks
+        call.asked.note_requested(*_requested(call, received, error))
         report = report_on(received, call.asked, self._settings)
         self._log(report, call, failed=error is not None)
         first = received.choices[0]
@@ -270,6 +277,8 @@ class Lifecycle:
             start_time=run.start_time,
             end_time=end_time,
             known_paths=lambda: known_paths(report, call.asked, self._settings.max_fields),
+            failure=error if failed else None,
+            abandoned=abandoned is not None,
         )
         if not self.spanless:
             telemetry.record_call(run.span, ended)
@@ -288,16 +297,33 @@ class Lifecycle:
         """Say once what keeps logprobs from coming, and each time what could not be read."""
         if report.unreadable is not None:
             logger.warning("%s", report.unreadable)
+        if call.asked.known_to_refuse:  # that was said when it was learnt
+            return
         if report.status == "missing" and report.reason is not None:
-            _say_once(logging.WARNING, call.asked.class_name, report.reason)
+            level = logging.INFO if call.asked.requested else logging.WARNING  # nobody who wrote the code asked
+            _say_once(level, call.asked.class_name, report.reason)
         elif report.status == "not_requested" and not failed and (hint := lost_flag(call.asked)) is not None:
             _say_once(logging.INFO, call.asked.class_name, hint)
+
+
+def _requested(call: Call, received: Received, error: BaseException | None) -> tuple[int, bool]:
+    """Return for how many alternatives we asked ourselves, and whether the model refuses logprobs."""
+    infos = [getattr(choice.generation, "generation_info", None) for choice in received.choices]
+    for info in (call.carrying, *infos):
+        if isinstance(info, Carrying):
+            return info.requested, info.refused
+    requested = getattr(error, "langchain_logprobs_requested", 0)  # of a call that failed
+    return (requested if isinstance(requested, int) else 0), False
 
 
 def _pairs_of(start_time: int, call: Call, received: Received, response: Any, cached: bool) -> list[tuple[str, Any]]:
     """Return what is written of a call beside its report: what the provider said, the texts of the request, times."""
     generations = [choice.generation for choice in received.choices if choice.generation is not None]
     pairs = list(genai.response_attributes(response, generations, cached=cached))
+    if received.first_chunk_time is not None:
+        pairs.append((names.REQUEST_STREAM, True))
+    if call.asked.requested:
+        pairs.append((names.REQUESTED, call.asked.requested))
     # Not before the end is it known whether all handlers of the run allow text.
     if call.asked.stops:
         pairs.append((names.REQUEST_STOP_SEQUENCES, list(call.asked.stops)))
@@ -351,17 +377,6 @@ def completion_in(error: BaseException | None) -> Any:
             "completion_tokens": getattr(usage, "completion_tokens", None),
         }
     return LLMResult(generations=[list(generations)], llm_output=output)
-
-
-def refuses_logprobs(error: BaseException) -> bool:
-    """Tell whether a provider refused a request because it asks for logprobs."""
-    status = getattr(error, "status_code", None) or getattr(error, "code", None)
-    if status not in (400, 403, 422):
-        return False
-    try:
-        return "logprobs" in str(error).lower().replace("_", "").replace(" ", "")
-    except Exception:  # a class of somebody's own, whose __str__ fails
-        return False
 
 
 def _say_once(level: int, class_name: str, reason: str) -> None:

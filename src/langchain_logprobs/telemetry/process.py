@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
+import os
 from collections.abc import Callable
 from typing import TypeVar
 
 from opentelemetry import _logs, context, metrics, trace
+
+logger: logging.Logger = logging.getLogger("langchain_logprobs")
 
 _T = TypeVar("_T")
 
@@ -47,3 +52,66 @@ def _own(get: Callable[[], _T]) -> _T | None:
         return get()
     except Exception:  # the environment (OTEL_PYTHON_TRACER_PROVIDER and the like) names one that is not installed
         return None
+
+
+_ENOUGH_CALLS = 10
+
+
+class _Nowhere:
+    """Says once that spans go nowhere: after some calls or when the program exits, as a provider can be set late."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+        self._settled = False
+
+    def look(self, provider: object) -> None:
+        if self._settled:
+            return
+        self._settled = _why_nowhere(provider) is None
+        self._calls += not self._settled
+        if self._calls == 1:
+            atexit.register(self._say, provider)
+        elif self._calls == _ENOUGH_CALLS:
+            self._say(provider)
+
+    def _say(self, provider: object) -> None:
+        if not self._settled and (reason := _why_nowhere(provider)) is not None:
+            logger.warning("langchain-logprobs: %s", reason)
+        self._settled = True
+
+
+_nowhere = _Nowhere()
+
+
+def notice_call(provider: object) -> None:
+    """Notice that a model call was traced, and say so once where a provider or an exporter was forgotten.
+
+    Args:
+        provider: Where its span went; None for the process's own provider.
+    """
+    _nowhere.look(provider)
+
+
+def _why_nowhere(provider: object) -> str | None:
+    """Return why the spans of a provider reach nobody, and the cure; None where they do, or where that is wanted."""
+    if "none" in os.environ.get("OTEL_TRACES_EXPORTER", "").lower() or _is_set("OTEL_SDK_DISABLED"):
+        return None
+    if is_own(provider):
+        provider = tracer_provider()
+        if provider is None:
+            return (
+                "no tracer provider is set, so that spans go nowhere: run the program under opentelemetry-instrument "
+                '(pip install "langchain-logprobs[auto]"), or call opentelemetry.trace.set_tracer_provider'
+            )
+    # The SDK has no public way to ask; without this attribute nothing is said.
+    processors = getattr(getattr(provider, "_active_span_processor", None), "_span_processors", None)
+    if processors == ():
+        return (
+            "the tracer provider has no exporter, so that spans go nowhere: set OTEL_TRACES_EXPORTER=otlp under "
+            "opentelemetry-instrument, or add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))"
+        )
+    return None
+
+
+def _is_set(variable: str) -> bool:
+    return os.environ.get(variable, "").strip().lower() == "true"
