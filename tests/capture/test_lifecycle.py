@@ -20,7 +20,8 @@ from openai import LengthFinishReasonError
 from opentelemetry.trace import StatusCode
 from pydantic import BaseModel
 
-from langchain_logprobs.capture.lifecycle import completion_in, refuses_logprobs
+from langchain_logprobs.capture.failures import refuses_logprobs
+from langchain_logprobs.capture.lifecycle import completion_in
 from tests.providers.wire import WireServer, json_body
 from tests.support import ENTRIES, Traced, chunks, completion, entry, sse
 
