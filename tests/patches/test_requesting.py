@@ -68,15 +68,10 @@ def traced() -> Iterator[Traced]:
 
 
 def model_at(wire: WireServer, **arguments: Any) -> ChatOpenAI:
-    return ChatOpenAI(
-        **{
-            "model": "m-1",
-            "base_url": f"{wire.url}/v1",
-            "api_key": "unused",
-            "max_retries": 0,
-            **copy.deepcopy(arguments),
-        }
-    )
+    where = {"model": "m-1", "base_url": f"{wire.url}/v1", "api_key": "unused", "max_retries": 0}
+    # LangChain takes keys out of the mappings that it is given.
+    copied = {name: copy.copy(value) if isinstance(value, dict) else value for name, value in arguments.items()}
+    return ChatOpenAI(**{**where, **copied})
 
 
 def call(model: Any, path: str) -> Any:

@@ -43,9 +43,9 @@ class Carrying(dict[str, Any]):
     def __init__(self, info: Mapping[str, Any], container: Any, requested: int, *, refused: bool = False) -> None:
         """Make one of what is left of a `generation_info`."""
         super().__init__(info)
-        self.container = container
-        self.requested = requested
-        self.refused = refused
+        self.container: Any = container
+        self.requested: int = requested
+        self.refused: bool = refused
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle as the plain dict that it is to everybody else."""

@@ -21,7 +21,7 @@ class Metrics:
         """Make the instruments on a meter of the provider, None for the process's own."""
         self._provider = meter_provider
         meter = get_meter("langchain_logprobs", version, meter_provider, names.SCHEMA_URL)
-        self.standard = StandardMetrics(meter)
+        self.standard: StandardMetrics = StandardMetrics(meter)
 
         def histogram(name: str) -> Any:
             doc = next(item.doc for item in names.DOCUMENTED if item.name == name)

@@ -48,7 +48,9 @@ class Asker:
 
     def __init__(self, way: Way, top: int, *, keep: bool) -> None:
         """Take how the class is asked, for how many alternatives, and whether what comes stays on the messages."""
-        self.way, self.top, self.keep = way, top, keep
+        self.way: Way = way
+        self.top: int = top
+        self.keep: bool = keep
 
     def call(self, model: Any, args: Args, given: dict[str, Any], *, streamed: bool) -> _Call | None:
         """Return the call that we have to do with; None where it goes as it is. Never raises."""
@@ -82,8 +84,8 @@ class _Call:
         self._way, self._model, self._kind, self._asks, self._top, self._keep = way, model, kind, asks, top, keep
         self._answered = False
         self._refusal = ""
-        self.refused = refusals.is_refused(kind)
-        self.asked = not self.refused
+        self.refused: bool = refusals.is_refused(kind)
+        self.asked: bool = not self.refused
 
     def make(self, original: Callable[..., Any], args: Args, kwargs: dict[str, Any], *, awaited: bool) -> Any:
         """Call the method so that it asks. Token callbacks that it makes itself get what is left of their chunk."""
