@@ -254,7 +254,8 @@ def test_events_go_where_they_are_wanted(events: Any) -> None:
         assert bodies[:2] == ["chunk 0 brought token 0", "chunk 1 brought token 1"]
         assert bodies[6] == "“HmAs” .08, nearly So .82"
         assert bodies[7].startswith("token confidence is ")
-        assert {item.instrumentation_scope.schema_url for item in exporter.get_finished_logs()} == {names.SCHEMA_URL}
+        scopes: list[Any] = [item.instrumentation_scope for item in exporter.get_finished_logs()]
+        assert {scope.schema_url for scope in scopes} == {names.SCHEMA_URL}
     if events == "both":
         assert names_on_span == [record.event_name for record in records]
 
