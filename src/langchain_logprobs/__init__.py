@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from langchain_logprobs.confidence.report import ConfidenceReport
     from langchain_logprobs.confidence.stretches import Stretch, low_confidence_stretches
     from langchain_logprobs.formats.answer import read_logprobs
+    from langchain_logprobs.formats.carrying import strip_logprobs
     from langchain_logprobs.formats.tokens import Alternative, TokenLogprob
     from langchain_logprobs.handler import LogprobsCallbackHandler
     from langchain_logprobs.instrumentor import LogprobsInstrumentor
@@ -46,6 +47,7 @@ __all__ = [
     "measure",
     "read_logprobs",
     "recover_dropped_logprobs",
+    "strip_logprobs",
     "tool_call_confidences",
     "with_confidence",
 ]
@@ -74,6 +76,7 @@ _HOMES = {
     "measure": "confidence.measures",
     "read_logprobs": "formats.answer",
     "recover_dropped_logprobs": "patches.recovery",
+    "strip_logprobs": "formats.carrying",
     "tool_call_confidences": "confidence.fields.tool_calls",
     "with_confidence": "calls",
 }

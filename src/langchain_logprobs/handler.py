@@ -14,8 +14,9 @@ from langchain_logprobs.capture import asked, first_use
 from langchain_logprobs.capture.endings import endings
 from langchain_logprobs.capture.inline import InlineUnlessItStarvesOthers, guarded, log_failure
 from langchain_logprobs.capture.lifecycle import Call, Lifecycle, Step, invocation_params
-from langchain_logprobs.capture.received import ITEMS_A_PIECE, container_of
+from langchain_logprobs.capture.received import ITEMS_A_PIECE, container_of, has_metadata
 from langchain_logprobs.capture.runs import runs_of
+from langchain_logprobs.formats.carrying import Carrying
 from langchain_logprobs.settings import Settings
 from langchain_logprobs.telemetry import genai, names
 from langchain_logprobs.telemetry.actions import Action
@@ -115,6 +116,12 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         span: Span | None = None if run is None else run.span
         return span
 
+    def note_requested(self, run_id: UUID, told: Carrying) -> None:
+        """Note of a model call what became of asking for its logprobs. Not public: for patches/requesting."""
+        run = self._runs.find(run_id)
+        if run is not None and isinstance(run.data, Call):
+            run.data.carrying = told
+
     def __deepcopy__(self, memo: object) -> LogprobsCallbackHandler:
         """Return this very handler: a copied model (`model_copy(deep=True)`) reports to the same one."""
         return self
@@ -187,9 +194,10 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
     ) -> None:
         params = invocation_params(kwargs)
         model = genai.request_model(metadata, params)
-        identity = {names.OPERATION: operation, names.PROVIDER: genai.provider_name(metadata, params)}
+        identity: dict[str, Any] = {names.OPERATION: operation, names.PROVIDER: genai.provider_name(metadata, params)}
         if model is not None:
             identity[names.REQUEST_MODEL] = model
+        identity.update(genai.server_attributes(serialized, params))
         pairs = [*identity.items(), *genai.request_attributes(params, metadata)]
 
         def read_request() -> tuple[Asked, str | None]:
@@ -222,8 +230,10 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
                 # Nearly all integrations have it here; where not, container_of looks everywhere that holds anything.
                 info = None if chunk is None else chunk.generation_info
                 container = info.get("logprobs") if info else None
-                if container is None and (info or kwargs or _has_metadata(chunk)):
+                if container is None and (info or kwargs or has_metadata(chunk)):
                     container = container_of(chunk, kwargs)
+                if type(info) is Carrying and isinstance(run.data, Call):
+                    run.data.carrying = info
                 # Without a text, the chunk says what it brought: reasoning, or a part of a tool call.
                 pieces.extend((time_ns(), token or chunk or "", container))
                 if chunk is None and isinstance(run.data, Call):
@@ -381,11 +391,6 @@ def _is_graph(name: str, parent_run_id: UUID | None, tags: Sequence[str], metada
     if metadata.get("ls_integration") not in _AGENT_INTEGRATIONS:
         return False
     return parent_run_id is None or name == metadata.get("lc_agent_name")
-
-
-def _has_metadata(chunk: object) -> bool:
-    message = getattr(chunk, "message", None)  # a completion model's chunk has none
-    return bool(getattr(message, "response_metadata", None) or getattr(message, "additional_kwargs", None))
 
 
 def _dropped_by(class_name: str) -> str | None:

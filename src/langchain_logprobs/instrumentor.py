@@ -73,10 +73,14 @@ class _Current:
         self.choice: _Choice | None = None
         self._handler: LogprobsCallbackHandler | None = None
         self._registered = False
+        self._stop_asking: Callable[[], None] | None = None
 
     def switch(self, choice: _Choice | None) -> None:
         with self.lock:
             self.choice, self._handler = choice, None
+            stop_asking, self._stop_asking = self._stop_asking, None
+        if stop_asking is not None:
+            stop_asking()
 
     def get(self) -> LogprobsCallbackHandler | None:
         """Return the handler that a run which starts here gets."""
@@ -88,6 +92,12 @@ class _Current:
 
     def handler(self) -> LogprobsCallbackHandler | None:
         """Return the handler in force. It is made when it is first asked for, and never raises into the caller."""
+        handler = self._handler
+        if handler is None and (handler := self._make()) is not None and handler.settings.request_logprobs:
+            _guarded(self._ask, handler)  # without the lock: imports have locks of their own
+        return handler
+
+    def _make(self) -> LogprobsCallbackHandler | None:
         with self.lock:
             if self._handler is None and self.choice is not None:
                 try:
@@ -104,6 +114,19 @@ class _Current:
                     self.choice = None  # or it would be tried and logged with every run
                     logger.exception("langchain-logprobs could not be switched on; nothing is traced")
             return self._handler
+
+    def _ask(self, handler: LogprobsCallbackHandler) -> None:
+        """Have models asked for logprobs, now that one is about to be called."""
+        from langchain_logprobs.patches.requesting import request_logprobs
+
+        settings = handler.settings
+        keep = settings.keep_on_message == "always"
+        stop = request_logprobs(settings.request_logprobs, keep=keep, after_import=_act_after_import)
+        with self.lock:
+            if self._handler is handler and self._stop_asking is None:
+                self._stop_asking = stop
+                return
+        stop()  # another thread was first, or switched everything off meanwhile
 
     def __instancecheck__(self, handler: object) -> bool:
         return handler is self._handler
@@ -126,15 +149,23 @@ class _Current:
 
 
 class _AfterImport:
-    """Acts once, right after a module was imported. The module itself is found and loaded as ever."""
+    """Acts once for each module, right after it was imported. The module itself is found and loaded as ever.
 
-    def __init__(self, name: str, act: Callable[[Any], None]) -> None:
-        self._name, self._act = name, act
+    There is one of these a process: two that wait for the same module would ask each other for it, without end.
+    """
+
+    def __init__(self) -> None:
+        self._acts: dict[str, list[Callable[[Any], None]]] = {}
+
+    def add(self, name: str, act: Callable[[Any], None]) -> None:
+        self._acts.setdefault(name, []).append(act)
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != self._name:
+        if fullname not in self._acts:
             return None
         for finder in list(sys.meta_path):
             find = getattr(finder, "find_spec", None)
@@ -145,25 +176,32 @@ class _AfterImport:
         return None
 
     def _watch(self, loader: Any) -> None:
+        if "exec_module" in vars(loader):  # some loaders, that of a zip file for one, load more modules than one
+            return
         load = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
             load(module)
-            # Some loaders, that of a zip file for one, load more modules than this.
-            if module.__name__ == self._name and self in sys.meta_path:
-                del loader.exec_module
+            acts = self._acts.pop(module.__name__, ())
+            if acts:
+                del loader.exec_module  # for its next module that is waited for, it is found and watched anew
+            if not self._acts and self in sys.meta_path:
                 sys.meta_path.remove(self)
-                _guarded(self._act, module)
+            for act in acts:
+                _guarded(act, module)
 
         # On the loader, not in another loader around it: whoever asks it for the module's source must still get it.
         loader.exec_module = exec_module
+
+
+_after_import = _AfterImport()
 
 
 def _act_after_import(name: str, act: Callable[[Any], None]) -> None:
     if name in sys.modules:
         _guarded(act, importlib.import_module(name))  # waits where another thread is still at it
     else:
-        sys.meta_path.insert(0, _AfterImport(name, act))
+        _after_import.add(name, act)
 
 
 def _guarded(act: Callable[[Any], None], argument: Any) -> None:

@@ -169,6 +169,12 @@ class Settings:
     """Record prompts as `gen_ai.input.messages`. Needs `capture_text`, with which answers are always recorded."""
     alternatives: Literal["low", "all", "none"] = "low"
     """Record the alternatives of the most contested tokens as far as `detail_bytes` reaches, of all tokens, or none."""
+    request_logprobs: Annotated[int, Field(ge=0, le=20)] = 0
+    """Ask every model for logprobs with so many alternatives a token, where the code has not decided by itself; 0 asks
+    none. Only with the instrumentor."""
+    keep_on_message: Literal["auto", "always"] = "auto"
+    """`auto` takes what `request_logprobs` asked for off the message again; what the code asked for stays. `always`
+    leaves it there, too."""
     low_probability: Annotated[float, Field(ge=1e-9, le=1.0)] = LOW_PROBABILITY
     """A token under this probability is low. Not calibrated for any model."""
     high_confidence: Annotated[float, Field(ge=0.0, le=1.0)] = 0.86

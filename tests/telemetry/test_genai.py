@@ -15,6 +15,7 @@ from langchain_logprobs.telemetry.genai import (
     request_attributes,
     request_model,
     response_attributes,
+    server_attributes,
 )
 
 
@@ -178,3 +179,27 @@ def test_the_id_on_the_message_of_a_stream(message_id: str | None, expected: str
 
 def test_no_answer_at_all() -> None:
     assert dict(response_attributes(None, [])) == {}
+
+
+@pytest.mark.parametrize(
+    ("serialized", "params", "server"),
+    [
+        ({"kwargs": {"openai_api_base": "http://localhost:8080/v1"}}, {}, ("localhost", 8080)),
+        ({"kwargs": {"azure_endpoint": "https://mine.openai.azure.com/"}}, {}, ("mine.openai.azure.com", None)),
+        ({"repr": "ChatOllama(model='m', base_url='http://10.0.0.7:11434')"}, {}, ("10.0.0.7", 11434)),
+        ({"repr": "ChatOllama(model='m')", "kwargs": None}, {}, None),
+        ({}, {"base_url": "https://user:secret@example.org:443/v1?key=secret"}, ("example.org", 443)),
+        ({"kwargs": {"endpoint_url": "http://[::1]:9/"}}, {}, ("::1", 9)),
+        ({"kwargs": {"base_url": "http://host:port/"}}, {}, None),
+        ({"kwargs": {"base_url": "http://[broken"}}, {}, None),
+        ({"kwargs": {"base_url": "localhost:8080"}}, {}, None),
+        ({"kwargs": {"base_url": None, "endpoint": 5}}, {}, None),
+        (None, {}, None),
+        ("ChatOpenAI", {}, None),
+    ],
+)
+def test_the_server(serialized: Any, params: dict[str, Any], server: tuple[str, int | None] | None) -> None:
+    found = dict(server_attributes(serialized, params))
+    host, port = server or (None, None)
+    expected = {"server.address": host, "server.port": port}
+    assert found == {name: value for name, value in expected.items() if value is not None}

@@ -268,6 +268,13 @@ def test_events_go_where_they_are_wanted(events: Any) -> None:
         assert {record.span_id for record in records} == {span.context.span_id}
         assert records[0].attributes["logprobs.tokens"] == ("Hm",)
         assert span.start_time < records[0].timestamp < span.end_time
+        assert {record.severity_text for record in records} == {"INFO"}
+        bodies = [record.body for record in records]
+        assert bodies[:2] == ["chunk 0 brought token 0", "chunk 1 brought token 1"]
+        assert bodies[6] == "“HmAs” .08, nearly So .82"
+        assert bodies[7].startswith("token confidence is ")
+        scopes: list[Any] = [item.instrumentation_scope for item in exporter.get_finished_logs()]
+        assert {scope.schema_url for scope in scopes} == {names.SCHEMA_URL}
     if events == "both":
         assert names_on_span == [record.event_name for record in records]
 

@@ -13,9 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from langchain_logprobs.capture import first_use
+from langchain_logprobs.capture.beside_report import pairs_of, requested
 from langchain_logprobs.capture.calls import ModelCall, tentative
 from langchain_logprobs.capture.endings import endings
-from langchain_logprobs.capture.failures import completion_in, refuses_logprobs
+from langchain_logprobs.capture.failures import completion_in, is_control_flow, refuses_logprobs
 from langchain_logprobs.capture.inline import guarded
 from langchain_logprobs.capture.received import collect, kept, tokens_held
 from langchain_logprobs.capture.runs import OpenRuns, Run
@@ -73,6 +74,7 @@ class Call:
         asked: What was asked for.
         messages: The prompt.
         without_chunks: Whether token callbacks came without their chunks.
+        carrying: A `generation_info` of a chunk that tells what we asked for; None where none came.
     """
 
     identity: dict[str, Any]
@@ -80,6 +82,7 @@ class Call:
     asked: Asked = field(default_factory=Asked)
     messages: str | None = None
     without_chunks: bool = False
+    carrying: Carrying | None = None
 
 
 class Lifecycle:
@@ -280,7 +283,7 @@ class Lifecycle:
     def _finish(
         self, run: Run, error: BaseException | None, response: Any, abandoned: str | None, end_time: int
     ) -> None:
-        failure = None if error is None or _is_control_flow(error) else error
+        failure = None if error is None or is_control_flow(error) else error
         telemetry = self._private if run.private else self._telemetry
         if isinstance(run.data, Step):
             self._runs.settle(run, run.data.roll_up, failed=failure is not None)
@@ -322,6 +325,7 @@ class Lifecycle:
         received.abandoned = abandoned
         received.refused = error is not None and refuses_logprobs(error)
         received.without_chunks = call.without_chunks
+        call.asked.note_requested(*requested(call, received, error))
         report = report_on(received, call.asked, self._settings, for_metrics=not self._is_seen(run))
         self._log(report, call, failed=error is not None)
         first = received.choices[0]
@@ -329,12 +333,14 @@ class Lifecycle:
         ended = EndedCall(
             report=report,
             identity=call.identity,
-            response=_pairs_of(run.start_time, call, received, response, report.cached),
+            response=pairs_of(run.start_time, call, received, response, report.cached),
             generations=generations,
             chunks=first.chunks,
             start_time=run.start_time,
             end_time=end_time,
             known_paths=lambda: known_paths(report, call.asked, self._settings.max_fields),
+            failure=error if failed else None,
+            abandoned=abandoned is not None,
         )
         answers = None if self.spanless else telemetry.record_call(run.span, ended)
         roll_up = RollUp.of(report, telemetry.span_id(run.span), answers)
@@ -354,31 +360,16 @@ class Lifecycle:
             logger.warning("%s", report.unreadable)
         if report.has_tokens:
             first_use.logprobs_came()
+        elif call.asked.known_to_refuse:  # that was said when it was learnt
+            return
         elif report.status == "missing" and report.reason is not None:
-            _say_once(logging.WARNING, call.asked.class_name, report.reason)
+            level = logging.INFO if call.asked.requested else logging.WARNING  # nobody who wrote the code asked
+            _say_once(level, call.asked.class_name, report.reason)
         elif report.status == "not_requested" and not failed:
             completion = call.identity.get(names.OPERATION) == "text_completion"
             # Whoever has had logprobs, or was told, may well do without them in other calls.
             level = logging.WARNING if first_use.is_first("not asked") else logging.INFO
             _say_once(level, call.asked.class_name, why_not_asked(call.asked, completion=completion))
-
-
-def _pairs_of(start_time: int, call: Call, received: Received, response: Any, cached: bool) -> list[tuple[str, Any]]:
-    """Return what is written of a call beside its report: what the provider said, the texts of the request, times."""
-    generations = [choice.generation for choice in received.choices if choice.generation is not None]
-    pairs = list(genai.response_attributes(response, generations, cached=cached))
-    # Not before the end is it known whether all handlers of the run allow text.
-    if call.asked.stops:
-        pairs.append((names.REQUEST_STOP_SEQUENCES, list(call.asked.stops)))
-    if call.messages is not None:
-        pairs.append((names.INPUT_MESSAGES, call.messages))
-    for name, time in (
-        (names.TIME_TO_FIRST_CHUNK, received.first_chunk_time),
-        (names.TIME_TO_FIRST_TOKEN, received.first_token_time),
-    ):
-        if time is not None:
-            pairs.append((name, max(0, time - start_time) / 1e9))
-    return pairs
 
 
 def _run_in_context() -> UUID | None:
@@ -395,12 +386,6 @@ def _say_once(level: int, class_name: str, reason: str) -> None:
         return
     _said.add((class_name, reason))
     logger.log(level, "no logprobs from %s: %s", class_name or "a model", reason)
-
-
-def _is_control_flow(error: BaseException) -> bool:
-    """Tell whether an exception is no failure: LangGraph's interrupts and commands, or a consumer that stopped."""
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    return not kinds.isdisjoint(("GraphBubbleUp", "GeneratorExit", "CancelledError"))
 
 
 def invocation_params(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:

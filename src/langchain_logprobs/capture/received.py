@@ -48,6 +48,12 @@ def container_of(chunk: GenerationChunk | ChatGenerationChunk | None, keywords: 
     return None if isinstance(container, int) else container
 
 
+def has_metadata(chunk: object) -> bool:
+    """Tell whether a chunk's message has anything in which a container could be."""
+    message = getattr(chunk, "message", None)  # a completion model's chunk has none
+    return bool(getattr(message, "response_metadata", None) or getattr(message, "additional_kwargs", None))
+
+
 def collect(
     pieces: Pieces,
     response: LLMResult | None,

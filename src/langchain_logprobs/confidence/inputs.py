@@ -162,6 +162,8 @@ class Asked:
         dropped_by: The integration to name to `recover_dropped_logprobs`, where this class has one that is not on.
         drops: On which calls the class drops the logprobs that it receives; None where it keeps them.
         unsaid: Whether nobody can know what was asked: there is an answer, and no request.
+        requested: For how many alternatives we asked ourselves (Settings.request_logprobs); 0 where we did not.
+        known_to_refuse: Whether we would have asked, but the model has refused before, or did so now.
     """
 
     logprobs: bool = False
@@ -175,6 +177,13 @@ class Asked:
     dropped_by: str | None = None
     drops: Drops | None = None
     unsaid: bool = False
+    requested: int = 0
+    known_to_refuse: bool = False
+
+    def note_requested(self, requested: int, refused: bool) -> None:
+        """Note what became of asking by ourselves."""
+        self.requested, self.known_to_refuse = requested, refused
+        self.logprobs = self.logprobs or requested > 0
 
     def answer_schema(self) -> object:
         """Return the schema that the answer's text follows; None where there is none."""

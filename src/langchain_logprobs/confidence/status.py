@@ -67,6 +67,10 @@ def status_of(received: Received, asked: Asked, parts: list[Parts]) -> Status:
         return Status("recorded" if reason is None else "partial", reason, unreadable)
     if received.refused:
         return Status("missing", "the provider refuses logprobs for this model: leave the flag out", unreadable)
+    if asked.known_to_refuse:
+        if asked.requested:
+            return Status("missing", "the model refused logprobs, and answered without; it is not asked again")
+        return Status("not_requested", "the model has refused logprobs before, so it was not asked")
     if not (asked.logprobs or unreadable or asked.unsaid or received.abandoned):
         return Status("not_requested")
     if early or unreadable:

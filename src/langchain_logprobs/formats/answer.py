@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from langchain_logprobs.formats import gemini, llama_cpp, sglang, tgi
+from langchain_logprobs.formats.carrying import Carrying
 from langchain_logprobs.formats.entries import Reading
 from langchain_logprobs.formats.read import is_container, read_container
 from langchain_logprobs.formats.tokens import Tokens
@@ -145,6 +146,8 @@ def _container_in(info: object) -> Any:
             return container
     elif not isinstance(info, Mapping):
         return None
+    elif isinstance(info, Carrying) and info.container is not None:
+        return info.container
     if _KEYS.isdisjoint(info):
         return None
     for key, container_under in _PLACES.items():

@@ -31,6 +31,32 @@ class Event(NamedTuple):
     attributes: dict[str, Any]
 
 
+def line_of(event: Event, *, with_text: bool) -> str:
+    """Return an event in one line, for the body of a log record: what log viewers show.
+
+    Args:
+        event: It.
+        with_text: Whether the line may quote the model.
+    """
+    told = event.attributes
+    if event.name == names.LOW_CONFIDENCE_EVENT:
+        if with_text:
+            return str(told[names.ABOUT])
+        weakest = told.get(names.MIN_PROBABILITY)
+        how = "no honest logprob" if weakest is None else f"probability {weakest:.2f}"
+        return f"low confidence: {how} from token {told[names.TOKEN_START]} on"
+    if event.name == names.CHUNK_EVENT:
+        start, count = told[names.TOKEN_START], told[names.TOKEN_COUNT]
+        which = f"token {start}" if count == 1 else f"tokens {start} to {start + count - 1}"
+        return f"chunk {told[names.CHUNK_INDEX]} brought {which}"
+    if event.name == names.CHOICE_EVENT:
+        score = told.get(names.CONFIDENCE)
+        return f"choice {told[names.CHOICE_INDEX]}: " + ("no score" if score is None else f"score {score:.2f}")
+    line = f"token confidence is {told[names.EVALUATION_LABEL]} ({told[names.EVALUATION_SCORE]:.2f})"
+    explanation = told.get(names.EVALUATION_EXPLANATION) if with_text else None
+    return line if explanation is None else f"{line}: {explanation}"
+
+
 def chunk_events(chunks: Chunks, limit: int, tokens: Sequence[str], values: Sequence[float] | None) -> Iterator[Event]:
     """Yield one event for each chunk that brought tokens, or, over `limit`, one for each group of neighbours.
 

@@ -6,8 +6,10 @@ Read from what LangChain hands to the callbacks; anything that is missing there 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
+from urllib.parse import urlsplit
 
 from langchain_logprobs.telemetry import names
 
@@ -36,6 +38,18 @@ _REQUEST_NUMBERS = (
     ("seed", names.REQUEST_SEED, int),
 )
 _MAX_TOKENS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict", "max_new_tokens")
+
+_ADDRESSES = (
+    "base_url",
+    "openai_api_base",
+    "azure_endpoint",
+    "endpoint_url",
+    "api_base",
+    "groq_api_base",
+    "fireworks_api_base",
+    "endpoint",
+)
+_ADDRESS_IN_REPR = re.compile(rf"\b(?:{'|'.join(_ADDRESSES)})='(https?://[^']+)'")
 
 
 def provider_name(metadata: Mapping[str, Any], params: Mapping[str, Any]) -> str:
@@ -67,6 +81,31 @@ def request_attributes(params: Mapping[str, Any], metadata: Mapping[str, Any]) -
     if isinstance(count, int) and is_number(count) and count > 1:
         yield names.REQUEST_CHOICE_COUNT, count
     yield from conversation_attributes(metadata)
+
+
+def server_attributes(serialized: object, params: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the host and port of the model's server, where the model was given its address.
+
+    Args:
+        serialized: What LangChain says of the model's constructor: its arguments, or of a model that it cannot
+            serialize the repr.
+        params: The request's parameters.
+    """
+    made = serialized if isinstance(serialized, Mapping) else {}
+    arguments = made.get("kwargs")
+    address = _first((params, arguments), _ADDRESSES)
+    if not isinstance(address, str) and isinstance(shown := made.get("repr"), str):
+        found = _ADDRESS_IN_REPR.search(shown)
+        address = None if found is None else found[1]
+    try:
+        split = urlsplit(address) if isinstance(address, str) else None
+        host, port = (None, None) if split is None else (split.hostname, split.port)
+    except ValueError:  # no address after all
+        return
+    if host:
+        yield names.SERVER_ADDRESS, host
+        if port is not None:
+            yield names.SERVER_PORT, port
 
 
 def is_number(value: object) -> TypeGuard[int | float]:

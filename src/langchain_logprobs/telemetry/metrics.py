@@ -9,6 +9,7 @@ from opentelemetry.metrics import MeterProvider, NoOpMeterProvider, get_meter, g
 
 from langchain_logprobs.confidence.report import ConfidenceReport
 from langchain_logprobs.telemetry import names
+from langchain_logprobs.telemetry.standard_metrics import StandardMetrics
 
 PROBABILITY_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
@@ -19,7 +20,8 @@ class Metrics:
     def __init__(self, meter_provider: MeterProvider | None, version: str) -> None:
         """Make the instruments on a meter of the provider, None for the process's own."""
         self._provider = meter_provider
-        meter = get_meter("langchain_logprobs", version, meter_provider)
+        meter = get_meter("langchain_logprobs", version, meter_provider, names.SCHEMA_URL)
+        self.standard: StandardMetrics = StandardMetrics(meter)
 
         def histogram(name: str) -> Any:
             doc = next(item.doc for item in names.DOCUMENTED if item.name == name)

@@ -41,11 +41,17 @@ def _again(group: str, doc_of: dict[str, str]) -> None:
         _define(name, types[name], group, doc)
 
 
+SCHEMA_URL = "https://opentelemetry.io/schemas/1.41.0"
+"""The version of the conventions that our `gen_ai.*` names are of. Since then they have a repository of their own."""
+
 # OpenTelemetry's own names: general, and of the GenAI semantic conventions.
 ERROR_TYPE = "error.type"
+SERVER_ADDRESS = "server.address"
+SERVER_PORT = "server.port"
 OPERATION = "gen_ai.operation.name"
 PROVIDER = "gen_ai.provider.name"
 REQUEST_MODEL = "gen_ai.request.model"
+REQUEST_STREAM = "gen_ai.request.stream"
 REQUEST_TEMPERATURE = "gen_ai.request.temperature"
 REQUEST_TOP_P = "gen_ai.request.top_p"
 REQUEST_TOP_K = "gen_ai.request.top_k"
@@ -61,6 +67,7 @@ RESPONSE_ID = "gen_ai.response.id"
 FINISH_REASONS = "gen_ai.response.finish_reasons"
 TIME_TO_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
 USAGE = "gen_ai.usage."
+TOKEN_TYPE = "gen_ai.token.type"
 TOOL_NAME = "gen_ai.tool.name"
 TOOL_CALL_ID = "gen_ai.tool.call.id"
 AGENT_NAME = "gen_ai.agent.name"
@@ -82,6 +89,12 @@ STATUS = _define(
     "`recorded`, `partial` (the run ended early or some were lost), `missing` (asked for, none came), `not_requested`",
 )
 STATUS_REASON = _define("logprobs.status.reason", "string", _CALL, "why the status is not `recorded`, where known")
+REQUESTED = _define(
+    "logprobs.requested",
+    "int",
+    _CALL,
+    "alternatives a token that we asked for ourselves (`request_logprobs`); absent where the code asked or nobody did",
+)
 SOURCE = _define("logprobs.source", "string", _CALL, "the wire format that was read, e.g. `openai.chat`")
 TOKEN_COUNT = _define("logprobs.token.count", "int", _CALL, "scored tokens, of all choices")
 CENSORED_COUNT = _define(
@@ -385,6 +398,15 @@ METRIC_LOW_TOKENS = _define(
 )
 METRIC_GENERATIONS = _define(
     "logprobs.generations", "counter, {generation}", _METRIC, "model calls, by `logprobs.status` and level"
+)
+METRIC_DURATION = _define(
+    "gen_ai.client.operation.duration", "histogram, s", _METRIC, "how long each model call took, failed ones too"
+)
+METRIC_USAGE = _define(
+    "gen_ai.client.token.usage", "histogram, {token}", _METRIC, "tokens of each call, by `gen_ai.token.type`"
+)
+METRIC_FIRST_CHUNK = _define(
+    "gen_ai.client.operation.time_to_first_chunk", "histogram, s", _METRIC, "of each streamed call"
 )
 
 

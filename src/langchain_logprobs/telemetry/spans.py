@@ -23,7 +23,7 @@ from langchain_logprobs.telemetry.actions import Action
 from langchain_logprobs.telemetry.batches import warn_of_large_batches
 from langchain_logprobs.telemetry.bounds import bounded, cut_strings, cut_text, most_of_a_string
 from langchain_logprobs.telemetry.encoded_size import attributes_size
-from langchain_logprobs.telemetry.events import Event
+from langchain_logprobs.telemetry.events import Event, line_of
 from langchain_logprobs.telemetry.gate import Gate, clean
 from langchain_logprobs.telemetry.layout import Layout, lay_out
 from langchain_logprobs.telemetry.messages import FEWEST_MESSAGE_BYTES, output_messages
@@ -52,6 +52,8 @@ class EndedCall(NamedTuple):
         start_time: When it started (nanoseconds since the epoch).
         end_time: When it ended.
         known_paths: Returns what is shown of each field's path where text is not captured.
+        failure: Why it failed; None where it did not.
+        abandoned: Whether it did not end by itself.
     """
 
     report: ConfidenceReport
@@ -62,6 +64,8 @@ class EndedCall(NamedTuple):
     start_time: int
     end_time: int
     known_paths: Callable[[], Mapping[str, str]]
+    failure: BaseException | None = None
+    abandoned: bool = False
 
 
 class Telemetry:
@@ -80,12 +84,12 @@ class Telemetry:
         self._gate = Gate(capture_text=settings.capture_text)
         self._most = most_of_a_string(settings.span_bytes)
         self._provider = tracer_provider
-        self._tracer = trace.get_tracer(SCOPE, version, tracer_provider)
+        self._tracer = trace.get_tracer(SCOPE, version, tracer_provider, names.SCHEMA_URL)
         self._looked_at_batches = False
         self._drained: object = None
         self._metrics = Metrics(meter_provider, version)
         wants_logs = settings.events in ("log", "both")
-        self._logger = get_logger(SCOPE, version, logger_provider) if wants_logs else None
+        self._logger = get_logger(SCOPE, version, logger_provider, names.SCHEMA_URL) if wants_logs else None
 
     def start_span(
         self, name: str, kind: Kind, parent: Span | None, start_time: int, pairs: Iterable[tuple[str, Any]]
@@ -193,6 +197,10 @@ class Telemetry:
         report, settings = call.report, self._settings
         context = trace.set_span_in_context(span)
         self._metrics.record(report, call.identity, context)
+        if not (report.cached or call.abandoned):
+            seconds = max(0, call.end_time - call.start_time) / 1e9
+            failure = None if call.failure is None else _type_name(call.failure)
+            self._metrics.standard.record(seconds, call.identity, dict(call.response), failure, context)
         if not span.is_recording():
             return None
         passage = passage_of(report) if settings.capture_text else Passage("", [])
@@ -298,9 +306,10 @@ class Telemetry:
             timestamp=event.time,
             context=context,
             severity_number=SeverityNumber.INFO,
+            severity_text="INFO",
             event_name=event.name,
             attributes=self._gate(event.attributes),
-            body=event.attributes.get(names.ABOUT) if self._settings.capture_text else None,
+            body=clean(line_of(event, with_text=self._settings.capture_text)),
         )
 
 

@@ -135,7 +135,7 @@ def streams(integration: str) -> Wrap:
             def give(chunk: Any) -> Any:
                 return _give(integration, chunk, found)
 
-            args, kwargs, tell = _watching(args, kwargs, lambda manager: watched(manager, give, late=late))
+            args, kwargs, tell = watching(args, kwargs, lambda manager: watched(manager, give, late=late))
             inner = original(self, *args, **kwargs)
             with contextlib.closing(inner):
                 while True:
@@ -166,7 +166,7 @@ def astreams(integration: str) -> Wrap:
             def give(chunk: Any) -> Any:
                 return _give(integration, chunk, found)
 
-            args, kwargs, tell = _watching(
+            args, kwargs, tell = watching(
                 args, kwargs, lambda manager: watched(manager, give, late=late, asynchronous=True)
             )
             inner = original(self, *args, **kwargs)
@@ -195,14 +195,24 @@ def _give(integration: str, chunk: Any, found: list[Any]) -> Any:
     return chunk
 
 
-def _watching(args: tuple[Any, ...], kwargs: dict[str, Any], watch: Callable[[Any], Any]) -> Any:
-    # LangChain's `_stream(messages or prompt, stop, run_manager, **kwargs)`, by position or by name.
-    manager = args[2] if len(args) > 2 else kwargs.get("run_manager")
+def watching(args: tuple[Any, ...], kwargs: dict[str, Any], watch: Callable[[Any], Any]) -> Any:
+    """Put `watch(run_manager)` in the place of the run manager among a method's arguments.
+
+    Returns:
+        The arguments, and the run manager's own token callback; None for that where there is no run manager.
+    """
+    manager = manager_in(args, kwargs)
     if manager is None:
         return args, kwargs, None
     if len(args) > 2:
         return (*args[:2], watch(manager), *args[3:]), kwargs, manager.on_llm_new_token
     return args, {**kwargs, "run_manager": watch(manager)}, manager.on_llm_new_token
+
+
+def manager_in(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return the run manager among the arguments of a method such as `_stream`; None where there is none."""
+    # LangChain's `_stream(messages or prompt, stop, run_manager, **kwargs)`, by position or by name.
+    return args[2] if len(args) > 2 else kwargs.get("run_manager")
 
 
 Token = tuple[tuple[Any, ...], dict[str, Any]]
