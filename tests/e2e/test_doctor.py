@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.e2e.backends import JAEGER_BUILD_TIMEOUT, INSTALL_TIMEOUT, Jaeger, Phoenix
+from tests.e2e.backends import INSTALL_TIMEOUT, JAEGER_BUILD_TIMEOUT, Jaeger, Phoenix
 
 pytestmark = pytest.mark.timeout(JAEGER_BUILD_TIMEOUT + INSTALL_TIMEOUT)
 

@@ -20,11 +20,12 @@ from langchain_logprobs.capture.failures import completion_in, is_control_flow, 
 from langchain_logprobs.capture.inline import guarded
 from langchain_logprobs.capture.received import collect, kept, tokens_held
 from langchain_logprobs.capture.runs import OpenRuns, Run
-from langchain_logprobs.confidence.inputs import Asked, Received
+from langchain_logprobs.confidence.inputs import Asked
 from langchain_logprobs.confidence.report import ConfidenceReport, report_on
 from langchain_logprobs.confidence.status import why_not_asked
+from langchain_logprobs.formats.carrying import Carrying
 from langchain_logprobs.settings import Settings
-from langchain_logprobs.telemetry import genai, names
+from langchain_logprobs.telemetry import names
 from langchain_logprobs.telemetry.actions import Action
 from langchain_logprobs.telemetry.masking import known_paths
 from langchain_logprobs.telemetry.messages import last_text
