@@ -1,4 +1,4 @@
-"""What the exception that ended a call tells: its HTTP status, the answer that it carries, and if it is about logprobs."""
+"""What the exception that ended a call tells: its HTTP status, the answer in it, and whether it is about logprobs."""
 
 from __future__ import annotations
 
