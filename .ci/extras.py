@@ -20,7 +20,11 @@ USES = {
     "auto": "import opentelemetry.distro, opentelemetry.sdk.trace; import langchain_logprobs.instrumentor",
     "calibrate": "from langchain_logprobs.calibration import calibrate, page_html",
     "compare": "import rich; from langchain_logprobs.tables.intervals import interval_of; interval_of([range(9)], 0.9)",
+    "langfuse": "import langfuse",
+    "langsmith": "import langsmith",
+    "mlflow": "import mlflow",
     "otlp": "from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter",
+    "phoenix": "import phoenix.client",
     "serve": "import opentelemetry.proto.trace.v1.trace_pb2; import langchain_logprobs.view.page.receiver",
     "view": "from langchain_logprobs.view.terminal.trace import draw_traces",
 }

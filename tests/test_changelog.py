@@ -25,10 +25,9 @@ def faults(name: str, text: str) -> list[str]:
         "name": not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*\.(added|changed|fixed)\.md", name),
         "empty": not said,
         "end": not re.search(r"[.!?)]$", said),
-        "sentences": sentences > 2,
+        "sentences": sentences > 3,
         "heading or list": bool(re.match(r"#|[-*+] |\d+\. ", text)),
         "paragraphs": "\n\n" in text.strip(),
-        "long line": any(len(line) > 120 for line in lines),
         "white space": text != "\n".join(line.strip() for line in lines) + "\n",
     }
     return [fault for fault, is_there in found.items() if is_there]
@@ -50,11 +49,11 @@ def test_a_fragment_has_its_form(path: Path) -> None:
         ("a.added.rst", "It is there.\n", ["name"]),
         ("a.added.md", "", ["empty", "end", "white space"]),
         ("a.added.md", "It is there\n", ["end"]),
-        ("a.added.md", "One. Two. Three.\n", ["sentences"]),
+        ("a.added.md", "One. Two. Three. Four.\n", ["sentences"]),
         ("a.added.md", "### Added\n", ["end", "heading or list"]),
         ("a.added.md", "- It is there.\n", ["heading or list"]),
         ("a.added.md", "It is there.\n\nSo it is.\n", ["paragraphs"]),
-        ("a.added.md", f"{'long ' * 24}line.\n", ["long line"]),
+        ("a.added.md", f"{'long ' * 24}line.\n", []),
         ("a.added.md", "It is there.", ["white space"]),
         ("a.added.md", "It is \nthere.\n", ["white space"]),
     ],
@@ -88,6 +87,7 @@ def test_a_release_takes_every_fragment_in(project: Path) -> None:
     items = {" ".join(item.split()) for item in ITEM.findall(draft)}
     expected = {" ".join(path.read_text(encoding="utf-8").split()) for path in FRAGMENTS}
     assert items == expected
+    assert max(map(len, draft.splitlines())) <= 120
 
 
 def test_the_newest_release_stands_on_top_in_the_changelogs_style(project: Path) -> None:
@@ -109,7 +109,6 @@ def test_the_newest_release_stands_on_top_in_the_changelogs_style(project: Path)
 
 ### Fixed
 
-- A fault
-  is gone.
+- A fault is gone.
 """
     assert (project / "CHANGELOG.md").read_text(encoding="utf-8") == f"{head}{mark}{text}{tail}"

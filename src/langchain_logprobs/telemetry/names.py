@@ -2,44 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Name(NamedTuple):
-    """One documented name.
-
-    Attributes:
-        name: As it appears in a trace.
-        type: Type of its value, `[]` for an array.
-        group: Where it stands: "model call", "ancestor", an event, "metric".
-        doc: What it means, in one line.
-    """
-
-    name: str
-    type: str
-    group: str
-    doc: str
-
-
-DOCUMENTED: list[Name] = []
-
-TEXTS: set[str] = set()
-"""The names whose values are, or may quote, what a model or a user wrote: they go out only where text is captured."""
-
-
-def _define(name: str, kind: str, group: str, doc: str, *, text: bool = False) -> str:
-    DOCUMENTED.append(Name(name, kind, group, doc))
-    if text:
-        TEXTS.add(name)
-    return name
-
-
-def _again(group: str, doc_of: dict[str, str]) -> None:
-    """Document names that stand elsewhere too, with the type that they have there."""
-    types = {item.name: item.type for item in DOCUMENTED}
-    for name, doc in doc_of.items():
-        _define(name, types[name], group, doc)
-
+from langchain_logprobs.telemetry.documented import DOCUMENTED as DOCUMENTED
+from langchain_logprobs.telemetry.documented import TEXTS as TEXTS
+from langchain_logprobs.telemetry.documented import again as _again
+from langchain_logprobs.telemetry.documented import define as _define
+from langchain_logprobs.telemetry.documented import document as document
 
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.41.0"
 """The version of the conventions that our `gen_ai.*` names are of. Since then they have a repository of their own."""
@@ -408,9 +375,3 @@ METRIC_USAGE = _define(
 METRIC_FIRST_CHUNK = _define(
     "gen_ai.client.operation.time_to_first_chunk", "histogram, s", _METRIC, "of each streamed call"
 )
-
-
-def document(group: str) -> str:
-    """Return the Markdown table of one group of names."""
-    rows = [f"| `{item.name}` | {item.type} | {item.doc} |" for item in DOCUMENTED if item.group == group]
-    return "\n".join(["| name | type | meaning |", "| --- | --- | --- |", *rows])
