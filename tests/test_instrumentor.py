@@ -333,7 +333,8 @@ def test_a_loader_that_cannot_be_watched_still_loads(
         def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
             return importlib.util.spec_from_loader(name, Sealed()) if name == "sealed" else None  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    # Last: our own finder, which an earlier test may have put there, is asked before it.
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder()])
     instrumentor._act_after_import("sealed", lambda _: None)
     assert importlib.import_module("sealed").loaded
     assert [record.levelno for record in caplog.records] == [logging.ERROR]

@@ -52,6 +52,9 @@ def line_of(event: Event, *, with_text: bool) -> str:
     if event.name == names.CHOICE_EVENT:
         score = told.get(names.CONFIDENCE)
         return f"choice {told[names.CHOICE_INDEX]}: " + ("no score" if score is None else f"score {score:.2f}")
+    if event.name == names.ACTION_EVENT:
+        about = told.get(names.ABOUT) if with_text else None
+        return f"{told[names.ACTION]}" if about is None else f"{told[names.ACTION]}: {about}"
     line = f"token confidence is {told[names.EVALUATION_LABEL]} ({told[names.EVALUATION_SCORE]:.2f})"
     explanation = told.get(names.EVALUATION_EXPLANATION) if with_text else None
     return line if explanation is None else f"{line}: {explanation}"
