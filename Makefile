@@ -10,10 +10,12 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_PIN ?= uv==0.13.9
 PROVIDERS := litellm most
+PEERS := most openai-v2
 OTHER ?= python3.13
 
 .PHONY: demo jaeger deploy browser test slow lint types build docs site examples e2e providers $(PROVIDERS:%=providers-%) \
-	bench bench-quick test-oldest test-python test-sdist soak streams suites golden mutants changelog lock newest clean
+	peers $(PEERS:%=peers-%) bench bench-quick test-oldest test-python test-sdist soak streams suites golden mutants \
+	changelog lock newest clean
 
 # Both install into the environment $(1). `uv sync` would take the files from the addresses in uv.lock alone; this way
 # they also come from a mirror of PyPI, where the machine is set up for one.
@@ -109,6 +111,12 @@ $(PROVIDERS:%=providers-%): providers-%: $(VENV)-providers-%/.test
 	LOGPROBS_PROVIDERS_REQUIRED=1 $(VENV)-providers-$*/bin/python -m pytest -n 2 -p no:cacheprovider tests/providers tests/patches \
 		$(ARGS)
 
+# Beside the instrumentations of others, the real ones.
+peers: $(PEERS:%=peers-%)
+
+$(PEERS:%=peers-%): peers-%: $(VENV)-peers-%/.test
+	LOGPROBS_PEERS=$* $(VENV)-peers-$*/bin/python -m pytest -n 2 --dist loadgroup -p no:cacheprovider tests/peers $(ARGS)
+
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
@@ -143,6 +151,8 @@ lock: $(UV)
 	$(UV) $(LOCK) $(UPGRADE) --group test --group calibrate --group tables --resolution lowest-direct pyproject.toml --output-file locks/oldest.txt
 	for each in $(PROVIDERS); do $(UV) $(LOCK) $(UPGRADE) --group test pyproject.toml \
 		tests/providers/requirements-$$each.txt --output-file locks/providers-$$each.txt || exit; done
+	for each in $(PEERS); do $(UV) $(LOCK) $(UPGRADE) --group test pyproject.toml \
+		tests/peers/requirements-$$each.txt --output-file locks/peers-$$each.txt || exit; done
 	$(UV) $(LOCK) $(UPGRADE) --group test pyproject.toml tests/suites/requirements-suites.txt --output-file locks/suites.txt
 	for each in phoenix mlflow; do $(UV) $(LOCK) $(UPGRADE) tests/e2e/requirements-$$each.txt --output-file locks/$$each.txt \
 		|| exit; done
@@ -195,6 +205,12 @@ $(VENV)-providers-%/.test: $(UV) pyproject.toml locks/providers-%.txt
 	@echo "Installing LangChain's integrations ($*) ..."
 	@$(new_venv) $(BIN)/python $(VENV)-providers-$*
 	@$(call install_lock,$(VENV)-providers-$*,locks/providers-$*.txt)
+	@touch $@
+
+$(VENV)-peers-%/.test: $(UV) pyproject.toml locks/peers-%.txt
+	@echo "Installing the instrumentations of others ($*) ..."
+	@$(new_venv) $(BIN)/python $(VENV)-peers-$*
+	@$(call install_lock,$(VENV)-peers-$*,locks/peers-$*.txt)
 	@touch $@
 
 $(VENV)-suites/.test: $(UV) pyproject.toml locks/suites.txt

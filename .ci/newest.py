@@ -23,7 +23,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".cache" / "newest"
 CLONE = WORK / "clone"
-TARGETS = ("lint", "types", "test", "test-oldest", "providers-litellm", "providers-most", "demo", "bench-quick")
+TARGETS = (
+    "lint",
+    "types",
+    "test",
+    "test-oldest",
+    "providers-litellm",
+    "providers-most",
+    "peers",
+    "demo",
+    "bench-quick",
+)
 
 Pins = dict[str, set[str]]
 """The versions of each package: more than one where it depends on the Python or the platform."""

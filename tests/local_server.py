@@ -62,6 +62,7 @@ class ChunkedHandler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True  # an answer that hangs must not hang the test run
     block_on_close = False
+    request_queue_size = 256  # connections that wait: some tests make a hundred calls at once
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: clients that go away and servers that die are what many tests are about."""

@@ -239,7 +239,8 @@ from langchain_core.language_models import FakeListChatModel
 for _ in range(2):
     FakeListChatModel(responses=["yes"]).invoke("hi")
 print([span.name for span in exporter.get_finished_spans()])
-print([type(finder).__name__ for finder in sys.meta_path if "langchain_logprobs" in type(finder).__module__])
+ours = [each for each in sys.meta_path if "langchain_logprobs" in type(each).__module__]
+print([each._name for each in ours if each._name in sys.modules])
 """
 INSTRUMENT = "from langchain_logprobs import LogprobsInstrumentor; LogprobsInstrumentor().instrument()\n"
 

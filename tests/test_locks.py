@@ -18,6 +18,8 @@ COMPILED = {
     "oldest": "pyproject.toml",
     "providers-litellm": "tests/providers/requirements-litellm.txt",
     "providers-most": "tests/providers/requirements-most.txt",
+    "peers-most": "tests/peers/requirements-most.txt",
+    "peers-openai-v2": "tests/peers/requirements-openai-v2.txt",
     "phoenix": "tests/e2e/requirements-phoenix.txt",
     "suites": "tests/suites/requirements-suites.txt",
     "mlflow": "tests/e2e/requirements-mlflow.txt",

@@ -13,7 +13,8 @@ from langchain_logprobs._version import __version__
 from langchain_logprobs.capture import asked, first_use
 from langchain_logprobs.capture.endings import endings
 from langchain_logprobs.capture.inline import InlineUnlessItStarvesOthers, guarded, log_failure
-from langchain_logprobs.capture.lifecycle import Call, Lifecycle, Step, invocation_params
+from langchain_logprobs.capture.kept import Call, Step
+from langchain_logprobs.capture.lifecycle import Lifecycle
 from langchain_logprobs.capture.received import ITEMS_A_PIECE, container_of, has_metadata
 from langchain_logprobs.capture.runs import runs_of
 from langchain_logprobs.formats.carrying import Carrying
@@ -110,11 +111,10 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
             run_id: The run's id, as LangChain's callbacks and `config["run_id"]` have it.
 
         Returns:
-            The span; None where no such run is open, or where it has no span.
+            The span, ours or another instrumentation's (`Settings.spans`); None where no such run is open or has one.
         """
         run = self._runs.find(run_id)
-        span: Span | None = None if run is None else run.span
-        return span
+        return None if run is None else cast("Span | None", run.owner.span_of(run))
 
     def note_requested(self, run_id: UUID, told: Carrying) -> None:
         """Note of a model call what became of asking for its logprobs. Not public: for patches/requesting."""
@@ -192,7 +192,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         metadata: Mapping[str, Any],
         kwargs: Mapping[str, Any],
     ) -> None:
-        params = invocation_params(kwargs)
+        params = asked.invocation_params(kwargs)
         model = genai.request_model(metadata, params)
         identity: dict[str, Any] = {names.OPERATION: operation, names.PROVIDER: genai.provider_name(metadata, params)}
         if model is not None:
@@ -315,7 +315,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
             (names.TOOL_NAME, name),
             (names.TOOL_CALL_ID, kwargs.get("tool_call_id")),
         ]
-        self._lifecycle.start_step(f"execute_tool {name}", "internal", run_id, parent_run_id, pairs)
+        self._lifecycle.start_step(f"execute_tool {name}", "internal", run_id, parent_run_id, pairs, work="tool")
 
     @guarded
     def on_retriever_start(
@@ -332,7 +332,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         """Start a retriever's span."""
         name = str(kwargs.get("name") or asked.class_name(serialized) or "retriever")
         pairs = [(names.OPERATION, "retrieval")]
-        self._lifecycle.start_step(f"retrieval {name}", "client", run_id, parent_run_id, pairs)
+        self._lifecycle.start_step(f"retrieval {name}", "client", run_id, parent_run_id, pairs, work="retriever")
 
     @guarded
     def _on_end(self, result: Any, *, run_id: UUID, **kwargs: Any) -> None:

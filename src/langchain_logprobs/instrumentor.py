@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from contextvars import ContextVar
     from importlib.machinery import ModuleSpec
     from types import ModuleType
+    from uuid import UUID
 
     from langchain_core.callbacks import BaseCallbackHandler
     from opentelemetry._logs import LoggerProvider
@@ -28,6 +29,14 @@ logger: logging.Logger = logging.getLogger("langchain_logprobs")
 
 _HOOKS_MODULE = "langchain_core.tracers.context"
 """Where LangChain keeps its hooks. It imports this before the first run, if not earlier."""
+
+_WORK_MODULES = (
+    "langchain_core.language_models.chat_models",
+    "langchain_core.language_models.llms",
+    "langchain_core.retrievers",
+    "langchain_core.tools.base",
+)
+"""Where the work of a run is done in a method of LangChain's (patches/running.py)."""
 
 
 class _Choice(NamedTuple):
@@ -81,6 +90,8 @@ class _Current:
             stop_asking, self._stop_asking = self._stop_asking, None
         if stop_asking is not None:
             stop_asking()
+        if choice is None:
+            _take_frames_off()
 
     def get(self) -> LogprobsCallbackHandler | None:
         """Return the handler that a run which starts here gets."""
@@ -143,6 +154,32 @@ class _Current:
             if not self._registered:
                 self._registered = True
                 _act_after_import(_HOOKS_MODULE, self._register)
+                for name in _WORK_MODULES:
+                    _act_after_import(name, self._make_frames)
+                return
+            for name in _WORK_MODULES:
+                if name in sys.modules:
+                    _guarded(self._make_frames, sys.modules[name])
+
+    def _make_frames(self, module: ModuleType) -> None:
+        """Make what a module of LangChain's does for a run happen in the context of the run's span."""
+        if self.choice is None:  # without the lock: imports have locks of their own
+            return
+        from langchain_logprobs.patches import running
+
+        running.switch_on(module.__name__, self._work_of)
+        if self.choice is None:
+            running.switch_off()
+
+    def _work_of(self, run_id: UUID) -> tuple[int, Any] | None:
+        """Return the key and the span of a model call whose work begins."""
+        choice = self.choice
+        if choice is None:
+            return None
+        from langchain_logprobs.capture.runs import runs_of
+
+        run = runs_of(choice.tracer_provider).find(run_id)
+        return None if run is None else run.work
 
     def _register(self, module: Any) -> None:
         module.register_configure_hook(cast("ContextVar[Any]", self), inheritable=True, handle_class=cast(Any, self))
@@ -210,6 +247,11 @@ def _guarded(act: Callable[[Any], None], argument: Any) -> None:
         act(argument)
     except Exception:
         logger.exception("langchain-logprobs could not register with LangChain; nothing is traced")
+
+
+def _take_frames_off() -> None:
+    if (running := sys.modules.get("langchain_logprobs.patches.running")) is not None:
+        running.switch_off()
 
 
 _current = _Current()

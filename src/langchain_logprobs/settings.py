@@ -159,8 +159,9 @@ class Settings:
 
     # One line and its text make a setting: checks, help, the variable and the page are made from them.
 
-    spans: Literal["all", "llm"] = "all"
-    """A span for every visible run, or for model calls only."""
+    spans: Literal["join", "all", "llm"] = "join"
+    """What gets a span: every visible run (`all`) or model calls only (`llm`). `join` is `all`, but where another
+    instrumentation of LangChain or of the model's client is on: then ours is added to its spans (docs/joining.md)."""
     events: Literal["span", "log", "both", "none"] = "span"
     """Where events go: on the span, out as log records correlated to it, both, or nowhere."""
     capture_text: bool = True

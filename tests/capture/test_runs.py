@@ -27,7 +27,7 @@ from opentelemetry.trace import StatusCode
 from pydantic import Field
 
 from langchain_logprobs import LogprobsCallbackHandler, Settings
-from langchain_logprobs.capture.lifecycle import Call
+from langchain_logprobs.capture.kept import Call
 from langchain_logprobs.capture.reaper import Reaper, reaper
 from langchain_logprobs.capture.runs import OpenRuns
 from langchain_logprobs.formats.read import size_of

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Decision, Sa
 from opentelemetry.trace import NoOpTracerProvider
 
 from langchain_logprobs import LogprobsCallbackHandler, ModelCall, Settings
-from langchain_logprobs.capture.lifecycle import Call
+from langchain_logprobs.capture.kept import Call
 from langchain_logprobs.confidence import report as reports
 from langchain_logprobs.telemetry import names
 from tests.support import ENTRIES, ScriptedModel, entry

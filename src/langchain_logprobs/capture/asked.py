@@ -137,3 +137,9 @@ def _stops(params: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _asks_for_echo(params: Mapping[str, Any]) -> bool:
     return any(source.get("echo") is True for source in parameter_mappings(params))
+
+
+def invocation_params(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the request's parameters as LangChain passes them to a start callback."""
+    params = kwargs.get("invocation_params")
+    return params if isinstance(params, Mapping) else {}

@@ -9,7 +9,7 @@ from langchain_logprobs.formats.carrying import Carrying
 from langchain_logprobs.telemetry import genai, names
 
 if TYPE_CHECKING:
-    from langchain_logprobs.capture.lifecycle import Call
+    from langchain_logprobs.capture.kept import Call
 
 
 def requested(call: Call, received: Received, error: BaseException | None) -> tuple[int, bool]:

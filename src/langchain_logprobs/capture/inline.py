@@ -6,7 +6,9 @@ import functools
 import logging
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
+from uuid import UUID
 
 logger: logging.Logger = logging.getLogger("langchain_logprobs")
 
@@ -56,3 +58,12 @@ class InlineUnlessItStarvesOthers:
             return True
         others = [other for other in getattr(manager, "handlers", ()) if type(other) is not owner]
         return not others or any(other.run_inline for other in others)
+
+
+def run_in_context() -> UUID | None:
+    """Return the run that LangChain's context names as the one above whatever starts now."""
+    module = sys.modules.get("langchain_core.runnables.config")  # who has not imported it has no context either
+    variable = getattr(module, "var_child_runnable_config", None)
+    config = variable.get() if isinstance(variable, ContextVar) else None
+    run_id = getattr(config.get("callbacks"), "parent_run_id", None) if isinstance(config, dict) else None
+    return run_id if isinstance(run_id, UUID) else None

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import time_ns
 from typing import Any
@@ -17,18 +14,17 @@ from langchain_logprobs.capture.beside_report import pairs_of, requested
 from langchain_logprobs.capture.calls import ModelCall, tentative
 from langchain_logprobs.capture.endings import endings
 from langchain_logprobs.capture.failures import completion_in, is_control_flow, refuses_logprobs
-from langchain_logprobs.capture.inline import guarded
+from langchain_logprobs.capture.inline import guarded, run_in_context
+from langchain_logprobs.capture.joining import Joining
+from langchain_logprobs.capture.kept import Call, Step
 from langchain_logprobs.capture.received import collect, kept, tokens_held
 from langchain_logprobs.capture.runs import OpenRuns, Run
-from langchain_logprobs.confidence.inputs import Asked
 from langchain_logprobs.confidence.report import ConfidenceReport, report_on
 from langchain_logprobs.confidence.status import why_not_asked
-from langchain_logprobs.formats.carrying import Carrying
 from langchain_logprobs.settings import Settings
-from langchain_logprobs.telemetry import names
+from langchain_logprobs.telemetry import current, names
 from langchain_logprobs.telemetry.actions import Action
 from langchain_logprobs.telemetry.masking import known_paths
-from langchain_logprobs.telemetry.messages import last_text
 from langchain_logprobs.telemetry.process import is_suppressed
 from langchain_logprobs.telemetry.roll_up import RollUp
 from langchain_logprobs.telemetry.spans import EndedCall, Kind, Telemetry
@@ -39,51 +35,6 @@ _NO_ROOM = "dropped: too many tokens waited for their ending (Settings.max_defer
 
 _MOST_REMEMBERED = 1_000
 _said: set[tuple[str, str]] = set()
-
-
-@dataclass(slots=True)
-class Step:
-    """What is kept with a run that is no model call.
-
-    Attributes:
-        roll_up: The model calls below it.
-        whole: Whether it is an agent or a workflow, whose span shows what it was given and answered.
-        given: What it was given, as messages, where that is to be recorded.
-    """
-
-    roll_up: RollUp = field(default_factory=RollUp)
-    whole: bool = False
-    given: str | None = None
-
-    def pairs(self) -> Iterator[tuple[str, Any]]:
-        """Yield what its span shows of that: as messages, and as the plain text of the last of them."""
-        if self.whole:
-            yield names.INPUT_MESSAGES, self.given
-            yield names.INPUT_VALUE, last_text(self.given)
-            yield names.OUTPUT_MESSAGES, self.roll_up.answers
-            yield names.OUTPUT_VALUE, last_text(self.roll_up.answers)
-
-
-@dataclass(slots=True)
-class Call:
-    """What is kept with a model call.
-
-    Attributes:
-        identity: Its operation, provider and model, by their GenAI names.
-        read_request: Returns what was asked for, and the prompt as JSON where it is to be recorded; None where the
-            start of the call was not reported. It is not called for a call of which nobody will see anything.
-        asked: What was asked for.
-        messages: The prompt.
-        without_chunks: Whether token callbacks came without their chunks.
-        carrying: A `generation_info` of a chunk that tells what we asked for; None where none came.
-    """
-
-    identity: dict[str, Any]
-    read_request: Callable[[], tuple[Asked, str | None]] | None = None
-    asked: Asked = field(default_factory=Asked)
-    messages: str | None = None
-    without_chunks: bool = False
-    carrying: Carrying | None = None
 
 
 class Lifecycle:
@@ -109,6 +60,7 @@ class Lifecycle:
         self._runs = runs
         self._on_call = on_call
         self._private = telemetry.without_text()
+        self._joining = Joining(telemetry) if settings.spans == "join" else None
         self.spanless = False
         """Whether this handler only hands out reports; the spans are those of other handlers."""
 
@@ -120,16 +72,39 @@ class Lifecycle:
         parent_run_id: UUID | None,
         pairs: Sequence[tuple[str, Any]],
         step: Step | None = None,
+        work: str | None = None,
     ) -> None:
-        """Start a run that is no model call; without a name it gets no span."""
-        visible = name is not None and self._settings.spans == "all"
-        self._start(name if visible else None, kind, run_id, parent_run_id, pairs, step or Step())
+        """Start a run that is no model call; without a name it gets no span.
+
+        Args:
+            name: The name of its span.
+            kind: Its kind.
+            run_id: The run's id.
+            parent_run_id: The id of the run above it.
+            pairs: Its first attributes.
+            step: What is kept with it.
+            work: What kind of frame its work is done in (telemetry/current.py); None where it is done in none.
+        """
+        visible = name is not None and self._settings.spans != "llm"
+        run = self._start(name if visible else None, kind, run_id, parent_run_id, pairs, step or Step())
+        if work is not None and run is not None and run.span is not None:
+            current.started(work, run.key, run.span)
 
     def start_call(
         self, name: str, run_id: UUID, parent_run_id: UUID | None, pairs: Sequence[tuple[str, Any]], call: Call
     ) -> None:
         """Start a model call."""
-        self._start(name, "client", run_id, parent_run_id, pairs, call)
+        run = self._start(name, "client", run_id, parent_run_id, pairs, call)
+        if run is not None and (work := run.work) is not None:
+            current.started("call", *work)
+
+    def span_of(self, run: Run) -> Any:
+        """Return the span of an open run, ours or another instrumentation's; None where it has none."""
+        return run.span if run.elsewhere is None or self._joining is None else self._joining.span_of(run)
+
+    def span_to_add_to(self, run: Run) -> Any:
+        """Return what is to be written on for an open run's span; None where it has none."""
+        return run.span if run.elsewhere is None or self._joining is None else self._joining.span_to_add_to(run)
 
     def start_late(self, run_id: UUID, parent_run_id: UUID | None) -> Run | None:
         """Start a model call whose start was not reported; one that has ended already stays ended."""
@@ -164,9 +139,10 @@ class Lifecycle:
         above: Run | None = run
         written = False
         while above is not None:
-            if above.span is not None:
+            span = above.owner.span_to_add_to(above)
+            if span is not None:
                 telemetry = self._private if above.private else self._telemetry
-                telemetry.record_action(above.span, taken, time_ns(), with_event=not written)
+                telemetry.record_action(span, taken, time_ns(), with_event=not written)
                 written = True
             above = above.parent
 
@@ -217,24 +193,28 @@ class Lifecycle:
         place that the callback leaves empty: below the parent that it tells, or at the root.
         """
         told = self._runs.find(parent_run_id)
-        known = self._runs.find(_run_in_context())
+        known = self._runs.find(run_in_context())
         if known is None or known is told or (told is None and parent_run_id is not None):
             return told
         if told is None:
             top = known
             while top.parent is not None:
                 top = top.parent
-            return known if self._telemetry.is_below(top.span) else None
+            if top.elsewhere is not None:  # what the caller's current span was is then not known from the root's
+                return known
+            return known if self._telemetry.is_below(top.span, known.spans()) else None
         return known if known.parent is told else told
 
     def _own(self, run: Run, name: str | None, kind: Kind, pairs: Sequence[tuple[str, Any]]) -> None:
         """Start the run's span, and be the one to end it."""
         run.owner = self
-        if name is not None and not self.spanless:
+        if self.spanless or (self._joining is not None and self._joining.start(run, name, kind, pairs)):
+            return
+        if name is not None:
             above = run.parent
-            while above is not None and above.span is None:
-                above = above.parent
-            parent_span = None if above is None else above.span
+            parent_span = None
+            while above is not None and parent_span is None:
+                parent_span, above = above.owner.span_of(above), above.parent
             run.span = self._telemetry.start_span(name, kind, parent_span, run.start_time, pairs)
 
     def _join(self, run: Run) -> None:
@@ -244,7 +224,7 @@ class Lifecycle:
         if self._on_call is not None and self._on_call not in run.takers:
             run.takers = (*run.takers, self._on_call)
             run.awaited = run.awaited or self.spanless
-        if run.pieces is None and (self._is_seen(run) or self._telemetry.counts):
+        if run.pieces is None and (run.elsewhere is not None or self._is_seen(run) or self._telemetry.counts):
             run.pieces = []
             if run.data.read_request is not None:
                 run.data.asked, run.data.messages = run.data.read_request()
@@ -261,6 +241,8 @@ class Lifecycle:
         while above is not None:
             if self._telemetry.is_recording(above.span):
                 return True
+            if above.elsewhere is not None and above.owner.span_of(above) is not None:
+                return True
             above = above.parent
         return False
 
@@ -268,6 +250,8 @@ class Lifecycle:
         """Write an ended run on its span, and end the span whatever happens: now, or as its turn comes."""
         end_time = time_ns()
         is_call = isinstance(run.data, Call)
+        if self._joining is not None and run.elsewhere is not None:
+            run.span = self._joining.to_write_on(run, is_call=is_call)
         deferred = run.deferred or (self._settings.deferred and not self.spanless)
         if not deferred or run.awaited or (is_call and run.pieces is None):
             self._finish(run, error, response, abandoned, end_time)
@@ -284,14 +268,25 @@ class Lifecycle:
     def _finish(
         self, run: Run, error: BaseException | None, response: Any, abandoned: str | None, end_time: int
     ) -> None:
+        try:
+            self._write(run, error, response, abandoned, end_time)
+        finally:
+            if self._joining is not None and run.elsewhere is not None:
+                self._joining.let_go(run)
+
+    def _write(
+        self, run: Run, error: BaseException | None, response: Any, abandoned: str | None, end_time: int
+    ) -> None:
         failure = None if error is None or is_control_flow(error) else error
         telemetry = self._private if run.private else self._telemetry
         if isinstance(run.data, Step):
             self._runs.settle(run, run.data.roll_up, failed=failure is not None)
+            if self._joining is not None and run.parent is None and (root := self._joining.above(run)) is not None:
+                telemetry.write_roll_up(root, run.data.roll_up)
             telemetry.end_span(run.span, end_time, failure, run.data.roll_up, run.data.pairs())
             return
         try:
-            if run.pieces is not None:
+            if run.pieces is not None and (self._is_seen(run) or telemetry.counts):
                 self._record(run, run.data, error, response, abandoned, end_time, telemetry, failed=failure is not None)
             if not run.takers:  # whoever takes the reports may want no spans
                 first_use.check_spans(telemetry)
@@ -373,23 +368,8 @@ class Lifecycle:
             _say_once(level, call.asked.class_name, why_not_asked(call.asked, completion=completion))
 
 
-def _run_in_context() -> UUID | None:
-    """Return the run that LangChain's context names as the one above whatever starts now."""
-    module = sys.modules.get("langchain_core.runnables.config")  # who has not imported it has no context either
-    variable = getattr(module, "var_child_runnable_config", None)
-    config = variable.get() if isinstance(variable, ContextVar) else None
-    run_id = getattr(config.get("callbacks"), "parent_run_id", None) if isinstance(config, dict) else None
-    return run_id if isinstance(run_id, UUID) else None
-
-
 def _say_once(level: int, class_name: str, reason: str) -> None:
     if (class_name, reason) in _said or len(_said) >= _MOST_REMEMBERED:
         return
     _said.add((class_name, reason))
     logger.log(level, "no logprobs from %s: %s", class_name or "a model", reason)
-
-
-def invocation_params(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the request's parameters as LangChain passes them to a start callback."""
-    params = kwargs.get("invocation_params")
-    return params if isinstance(params, Mapping) else {}

@@ -49,6 +49,7 @@ class Run:
         expires: When it is closed if it is still open (nanoseconds since the epoch).
         owner: The lifecycle that started its span and ends it.
         takers: Whom the program wants its report handed to.
+        elsewhere: What is kept of it where another instrumentation has its span; None where its span is ours.
         data: What the handler keeps with the run.
         pieces: The token callbacks so far, three items for each (see `received.Pieces`); None where nobody wants them.
         dropped_pieces: Token callbacks over the limit, which were not kept.
@@ -67,6 +68,7 @@ class Run:
         "deferred",
         "deliveries",
         "dropped_pieces",
+        "elsewhere",
         "expires",
         "key",
         "owner",
@@ -89,6 +91,7 @@ class Run:
         self.expires: int = start_time
         self.owner: Any = None
         self.takers: tuple[Callable[[Any], object], ...] = ()
+        self.elsewhere: Any = None
         self.data: Any = data
         self.pieces: Pieces | None = []
         self.dropped_pieces: int = 0
@@ -99,6 +102,24 @@ class Run:
         self.tentative: bool = False
         self.children: dict[int, Run] = {}
         self.watch: weakref.ref[UUID] | None = None
+
+    @property
+    def work(self) -> tuple[int, Any] | None:
+        """What is current while the work of a model call is done: its key, and its span where that is ours.
+
+        None where another instrumentation has a span for the run: what is current is then its own affair.
+        """
+        if self.elsewhere is not None:
+            return (self.key, None) if self.elsewhere.by_client else None
+        return None if self.span is None else (self.key, self.span)
+
+    def spans(self) -> Iterator[Any]:
+        """Yield its span and those of the runs above it, where they are ours."""
+        run: Run | None = self
+        while run is not None:
+            if run.span is not None:
+                yield run.span
+            run = run.parent
 
 
 class OpenRuns:

@@ -20,11 +20,20 @@ Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class Replacement(NamedTuple):
-    """An attribute to replace: `owner.name` becomes `wrap(owner.name)`."""
+    """An attribute to replace: `owner.name` becomes `wrap(owner.name)`.
+
+    Attributes:
+        owner: What has the attribute.
+        name: The attribute.
+        wrap: Makes the new one of the old one.
+        same_kind: Whether what `wrap` makes is put there as it is, because others may ask whether it is a generator or
+            a coroutine function. It must then do no harm when it is called after the patch was taken off.
+    """
 
     owner: Any
     name: str
     wrap: Wrap
+    same_kind: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class Patch:
         below: The first version that it was not tested with.
         replacements: Imports the integration and says what to replace. Called only when the patch is applied.
         models: Class names of the models whose logprobs it recovers.
+        purpose: What does not happen without it.
     """
 
     integration: str
@@ -45,7 +55,13 @@ class Patch:
     first: str
     below: str
     replacements: Callable[[], Iterable[Replacement]]
-    models: frozenset[str]
+    models: frozenset[str] = frozenset()
+    purpose: str = ""
+
+    @property
+    def loss(self) -> str:
+        """What its absence means, for the log."""
+        return f"{self.purpose or f'logprobs that {self.distribution} drops are not recovered'}"
 
     @property
     def versions(self) -> str:
@@ -76,7 +92,7 @@ class Patch:
 class _Installed:
     """One replaced attribute, and how to put the original back."""
 
-    def __init__(self, owner: Any, name: str, wrap: Wrap) -> None:
+    def __init__(self, owner: Any, name: str, wrap: Wrap, same_kind: bool) -> None:
         original = getattr(owner, name)
         wrapped = wrap(original)
         self._owner, self._name, self._original = owner, name, original
@@ -87,8 +103,8 @@ class _Installed:
         def recovering(*args: Any, **kwargs: Any) -> Any:
             return (wrapped if self._on else original)(*args, **kwargs)
 
-        self._recovering = recovering
-        setattr(owner, name, recovering)
+        self._recovering = functools.wraps(original)(wrapped) if same_kind else recovering
+        setattr(owner, name, self._recovering)
 
     def undo(self) -> None:
         self._on = False
@@ -124,22 +140,22 @@ def apply(patch: Patch) -> bool:
             return True
         version = patch.installed()
         if version is None:
-            _say_once(f"{patch.distribution} is not installed: no logprobs of it to recover")
+            _say_once(f"{patch.distribution} is not installed: {patch.purpose or 'no logprobs of it to recover'}")
             return False
         if not patch.tested_with(version):
             _say_once(
-                f"logprobs that {patch.distribution} drops are not recovered: version {version} is installed, "
+                f"{patch.loss}: version {version} of {patch.distribution} is installed, "
                 f"and the patch was tested with {patch.versions}"
             )
             return False
         installed: list[_Installed] = []
         try:
-            for owner, attribute, wrap in patch.replacements():
-                installed.append(_Installed(owner, attribute, wrap))
+            for replacement in patch.replacements():
+                installed.append(_Installed(*replacement))
         except Exception as error:
             for each in reversed(installed):
                 each.undo()
-            _say_once(f"logprobs that {patch.distribution} {version} drops are not recovered: {error!r}")
+            _say_once(f"{patch.loss} with {patch.distribution} {version}: {error!r}")
             return False
         _applied[name], _callers[name] = installed, 1
         return True

@@ -108,16 +108,26 @@ class Telemetry:
         name = cut_text(clean(name), self._most)
         return self._tracer.start_span(name, context, _KINDS[kind], attributes=first, start_time=start_time)
 
-    def is_below(self, root: Span | None) -> bool:
+    def callers_span(self) -> Span:
+        """Return the span that is current where this is called from."""
+        return trace.get_current_span()
+
+    def is_below(self, root: Span | None, between: Iterable[Span]) -> bool:
         """Tell whether the caller's current span is still the one that it was when a root span started.
 
         If the caller has opened one since, that is where it wants what comes next.
+
+        Args:
+            root: The root span.
+            between: It and our spans below it, one of which may be current (telemetry/current.py).
         """
         if root is None:
             return False
         parent = getattr(root, "parent", None)
         current = trace.get_current_span().get_span_context()
-        return bool(current.span_id == (0 if parent is None else parent.span_id))
+        if current.span_id == (0 if parent is None else parent.span_id):
+            return True
+        return any(current.span_id == each.get_span_context().span_id for each in between)
 
     def span_id(self, span: Span | None) -> str | None:
         """Return a span's id in hexadecimal; None without one."""
@@ -165,10 +175,7 @@ class Telemetry:
             return
         try:
             if roll_up is not None:
-                page = self._page(span) if roll_up.calls else ()
-                pairs = attributes.present([*attributes.roll_up(roll_up), *messages, *page])
-                gated = cut_strings(self._gate(pairs, roll_up.known_paths), self._most)
-                span.set_attributes(bounded(gated, [], self._settings.span_bytes, _size_of_start(span)).attributes)
+                self.write_roll_up(span, roll_up, messages)
             if error is not None:
                 span.set_attribute(names.ERROR_TYPE, cut_text(clean(_type_name(error)), self._most))
                 # An exception's text may quote what the model wrote (an output parser's does).
@@ -177,6 +184,13 @@ class Telemetry:
         finally:
             span.end(end_time)
 
+    def write_roll_up(self, span: Span, roll_up: RollUp, messages: Iterable[tuple[str, Any]] = ()) -> None:
+        """Write on a span what is to be told of the model calls below it, and an agent's or a workflow's messages."""
+        page = self._page(span) if roll_up.calls else ()
+        pairs = attributes.present([*attributes.roll_up(roll_up), *messages, *page])
+        gated = cut_strings(self._gate(pairs, roll_up.known_paths), self._most)
+        span.set_attributes(bounded(gated, [], self._settings.span_bytes, _size_of_start(span)).attributes)
+
     def mark_failed(self, span: Span | None, fault: Exception) -> None:
         """Say on a span that its logprobs could not be recorded, and why."""
         if span is None:
@@ -184,24 +198,24 @@ class Telemetry:
         span.set_attribute(names.STATUS, "partial")
         span.set_attribute(names.STATUS_REASON, f"langchain-logprobs failed: {type(fault).__name__}")
 
-    def record_call(self, span: Span, call: EndedCall) -> str | None:
+    def record_call(self, span: Span | None, call: EndedCall) -> str | None:
         """Write what a model call showed on its span, and out as events and metrics; the span stays open.
 
         Args:
-            span: The call's span.
+            span: The call's span; None where neither we nor another instrumentation have one.
             call: What there is to write.
 
         Returns:
             Its answers as messages, None where they are not recorded.
         """
         report, settings = call.report, self._settings
-        context = trace.set_span_in_context(span)
+        context = trace.set_span_in_context(trace.INVALID_SPAN if span is None else span)
         self._metrics.record(report, call.identity, context)
         if not (report.cached or call.abandoned):
             seconds = max(0, call.end_time - call.start_time) / 1e9
             failure = None if call.failure is None else _type_name(call.failure)
             self._metrics.standard.record(seconds, call.identity, dict(call.response), failure, context)
-        if not span.is_recording():
+        if span is None or not span.is_recording():
             return None
         passage = passage_of(report) if settings.capture_text else Passage("", [])
         layout = None
@@ -246,7 +260,7 @@ class Telemetry:
     def _look_at_batches(self) -> None:
         if not self._looked_at_batches:
             self._looked_at_batches = True
-            warn_of_large_batches(self._provider_in_force(), self._settings)
+            warn_of_large_batches(self.provider_in_force(), self._settings)
 
     def drain_before_flush(self, drain: Callable[[float], bool]) -> None:
         """See to it that a flush or the shutdown of the provider in force first ends the spans that still are to be.
@@ -254,7 +268,7 @@ class Telemetry:
         Args:
             drain: Ends them, within so many seconds.
         """
-        provider = self._provider_in_force()
+        provider = self.provider_in_force()
         if provider is self._drained:
             return
         self._drained = provider
@@ -267,7 +281,8 @@ class Telemetry:
         if not known and hasattr(provider, "force_flush"):  # one that does nothing has none
             _say_not_drained(type(provider).__name__)
 
-    def _provider_in_force(self) -> TracerProvider | None:
+    def provider_in_force(self) -> TracerProvider | None:
+        """Return the provider that spans go to; None while the process has none of its own."""
         return process.tracer_provider() if process.is_own(self._provider) else self._provider
 
     def record_action(self, span: Span, taken: Action, time: int, *, with_event: bool) -> None:
