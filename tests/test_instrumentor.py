@@ -240,7 +240,7 @@ for _ in range(2):
     FakeListChatModel(responses=["yes"]).invoke("hi")
 print([span.name for span in exporter.get_finished_spans()])
 ours = [each for each in sys.meta_path if "langchain_logprobs" in type(each).__module__]
-print([each._name for each in ours if each._name in sys.modules])
+print([name for each in ours for name in each._acts if name in sys.modules])
 """
 INSTRUMENT = "from langchain_logprobs import LogprobsInstrumentor; LogprobsInstrumentor().instrument()\n"
 
