@@ -26,17 +26,18 @@ from langchain_core.outputs import ChatGenerationChunk, LLMResult
 from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
 from opentelemetry.sdk.trace import Span
 
-from langchain_logprobs import LogprobsCallbackHandler, handler
+from langchain_logprobs import LogprobsCallbackHandler
+from langchain_logprobs.capture import lifecycle
 from langchain_logprobs.telemetry.spans import Telemetry
 
 STAGES: dict[str, tuple[Any, str]] = {
-    "parse": (handler, "collect"),
-    "find": (handler, "find"),
+    "read": (lifecycle, "collect"),
+    "report": (lifecycle, "report_on"),
     "record": (Telemetry, "record_call"),
     "of that, the SDK": (Span, "set_attributes"),
     "whole ending": (LogprobsCallbackHandler, "on_llm_end"),
 }
-"""What is timed, by the name that the ending calls it by. `find` measures the tokens and looks for stretches."""
+"""What is timed, by the name that the ending calls it by. `report_on` measures the tokens and looks for stretches and fields."""
 
 
 def without_alternatives() -> list[ChatGenerationChunk]:
