@@ -37,7 +37,7 @@ STAGES: dict[str, tuple[Any, str]] = {
     "of that, the SDK": (Span, "set_attributes"),
     "whole ending": (LogprobsCallbackHandler, "on_llm_end"),
 }
-"""What is timed, by the name that the ending calls it by. `report_on` measures the tokens and looks for stretches and fields."""
+"""What is timed, by the name that the ending calls it by. `report_on` measures, and looks for stretches and fields."""
 
 
 def without_alternatives() -> list[ChatGenerationChunk]:
