@@ -36,13 +36,13 @@ MAX_DEFERRED = 100e-6
 """Seconds that an ending of 2,000 tokens may take on the caller's thread with `Settings(deferred=True)`."""
 
 STAGES: dict[str, tuple[Any, str]] = {
-    "parse": (lifecycle, "collect"),
+    "read": (lifecycle, "collect"),
     "report": (lifecycle, "report_on"),
     "record": (Telemetry, "record_call"),
     "of that, the SDK": (Span, "set_attributes"),
     "whole ending": (LogprobsCallbackHandler, "on_llm_end"),
 }
-"""What is timed, by the name that the ending calls it by. `report_on` measures the tokens and looks for stretches."""
+"""What is timed, by the name that the ending calls it by. `report_on` measures, and looks for stretches and fields."""
 
 
 def without_alternatives() -> list[ChatGenerationChunk]:

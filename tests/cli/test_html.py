@@ -113,13 +113,18 @@ def test_ports_that_are_none(word: str, capsys: pytest.CaptureFixture[str]) -> N
 @contextmanager
 def serving(*words: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """Run the command as a person does; gives the process and the addresses that it names."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "langchain_logprobs", "serve", *words, "--port", "0"],
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        env=ENVIRONMENT,
-    )
+    # Where the tests themselves run in a shell's background, Ctrl-C is ignored, and a child would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "langchain_logprobs", "serve", *words, "--port", "0"],
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            env=ENVIRONMENT,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert process.stderr is not None
     try:
         found: list[str] = []

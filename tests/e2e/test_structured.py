@@ -8,10 +8,10 @@ import re
 from typing import Literal
 
 import pytest
-from langchain_openai import ChatOpenAI
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 
 from langchain_logprobs import Alternative, TokenLogprob, field_confidences
+from tests.e2e.paths import chat_model
 from tests.e2e.proxy import RecordingProxy
 from tests.e2e.tracing import Traced, attributes
 
@@ -35,15 +35,7 @@ Review: The kettle boils fast and looks nice, but the lid broke after two weeks.
 
 @pytest.fixture
 def answered(wire: RecordingProxy, traced: Traced) -> tuple[RecordingProxy, Traced, Review]:
-    model = ChatOpenAI(
-        base_url=wire.url,
-        api_key=SecretStr("none"),
-        model="smollm2-135m",
-        temperature=0,
-        max_completion_tokens=100,
-        logprobs=True,
-        top_logprobs=5,
-    )
+    model = chat_model(wire.url, temperature=0, max_tokens=100)
     review = model.with_structured_output(Review, method="json_schema").invoke(PROMPT, config=traced.config)
     assert isinstance(review, Review)
     return wire, traced, review

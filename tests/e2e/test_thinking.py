@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 
 import pytest
-from langchain_openai import ChatOpenAI
-from pydantic import SecretStr
 
+from tests.e2e.paths import chat_model
 from tests.e2e.proxy import RecordingProxy
 from tests.e2e.tracing import Traced, attributes
 
@@ -26,16 +25,7 @@ GRAMMARS = {
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("form", GRAMMARS)
 def test_the_headline_is_the_answer_s_alone(form: str, streamed: bool, wire: RecordingProxy, traced: Traced) -> None:
-    model = ChatOpenAI(
-        base_url=wire.url,
-        api_key=SecretStr("none"),
-        model="smollm2-135m",
-        temperature=0,
-        max_completion_tokens=90,
-        logprobs=True,
-        top_logprobs=5,
-        extra_body={"grammar": GRAMMARS[form]},
-    )
+    model = chat_model(wire.url, temperature=0, max_tokens=90, extra_body={"grammar": GRAMMARS[form]})
     question = "Is it warm in Lima?"
     if streamed:
         list(model.stream(question, config=traced.config))

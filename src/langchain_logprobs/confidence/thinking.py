@@ -11,8 +11,9 @@ _BEGIN = re.compile(
     r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)(?! to=)[^<]*<\|message\|>)"
 )
 _END = re.compile(
-    rf"</(?:\w+:)?(?:{_NAMES})>|\[/THINK\]|◁/think▷|<\|(?:END_THINKING|end_of_thought|/think)\|>"
-    r"|(?:<\|start\|>assistant)?<\|channel\|>final[^<]*<\|message\|>"
+    rf"</(?:\w+:)?(?:{_NAMES})>|\[/THINK\]|◁/think▷"
+    # In one branch, so that text full of other tags is searched quickly:
+    r"|<\|(?:END_THINKING|end_of_thought|/think|(?:start\|>assistant<\|)?channel\|>final[^<]*<\|message)\|>"
 )
 _END_OR_CALL = re.compile(rf"{_END.pattern}|(?=<\|start\|>assistant(?:<\|channel\|>\w+)? to=|<\|channel\|>\w+ to=)")
 """Harmony has no end mark before a tool call: the call's header ends a thought that was seen to begin."""
@@ -72,12 +73,15 @@ def is_mark(text: str) -> bool:
 def marks_among(words: Sequence[str]) -> set[int]:
     """Return which of some tokens are nothing but a part of such a mark: several can spell one."""
     joined = "".join(words)
-    marks = [match.span() for pattern in (_BEGIN, _END) for match in pattern.finditer(joined)]
+    marks = sorted(match.span() for pattern in (_BEGIN, _END) for match in pattern.finditer(joined))
     found = set()
-    end = 0
+    end = marked = passed = 0
     for index, word in enumerate(words if marks else ()):
         start, end = end, end + len(word)
-        if any(low <= start and end <= high for low, high in marks):
+        while passed < len(marks) and marks[passed][0] <= start:
+            marked = max(marked, marks[passed][1])  # the furthest end of a mark that begins before here
+            passed += 1
+        if end <= marked:
             found.add(index)
     return found
 

@@ -27,7 +27,9 @@ SHAPES: dict[str, Callable[[int], Case]] = {
     "end of the answer only": lambda count: (words(count), "".join(words(count // 2))),
     "tool call behind": lambda count: (["Hi", "<tool_call>", *words(count)], "Hi"),
     "many tool calls": lambda count: (["<tool_call>", "</tool_call>"] * (count // 2) + ["Hi"], "Hi"),
-    "many closing tags": lambda count: (["Hi", *["</tool_call>"] * count], "Hi"),
+    # Up to 4,096 closing marks are walked through; with more the text is looked for in all other ways, too.
+    "closing tags": lambda count: (["Hi", *["</tool_call>"] * (count // 8)], "Hi"),
+    "many closing tags": lambda count: (["Hi", *["</tool_call>"] * (2 * count)], "Hi"),
     "many tags before": lambda count: (["</tool_call>"] * count + ["Hi"], "Hi."),
     "unclosed angle brackets": lambda count: (["<"] * count + ["Hi"], "Hi."),
     "only special tokens": lambda count: (["<|x|>"] * count, "<|x|>" * (count // 2) + "a"),

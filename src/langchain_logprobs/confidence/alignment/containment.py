@@ -92,8 +92,12 @@ def tool_call_start(joined: str) -> int:
 
 def _in_tool_call(joined: str, offset: int) -> bool:
     """Whether a tool call that began behind the reasoning goes on at an offset."""
-    last = max(_tool_marks(joined, offset), default=None)
-    return last is not None and last[1]
+    at = joined.rfind("<", 0, offset)  # from the right: the last mark decides, and an answer can be padded with marks
+    while at >= 0 and not (tag := _TOOL_TAG.match(joined, at, offset)):
+        at = joined.rfind("<", 0, at)
+    last = (at, _CLOSES.match(tag.group()) is None) if at >= 0 and tag else (-1, False)
+    at, opens = max([last, *_tool_literals(joined, offset)])
+    return opens and at >= reasoning_end(joined)
 
 
 def _tool_marks(joined: str, end: int) -> Iterator[tuple[int, bool]]:
@@ -103,6 +107,10 @@ def _tool_marks(joined: str, end: int) -> Iterator[tuple[int, bool]]:
         first = reasoning_end(joined) if first is None else first
         if match.start() >= first:
             yield match.start(), _CLOSES.match(match.group()) is None
+    yield from _tool_literals(joined, end)
+
+
+def _tool_literals(joined: str, end: int) -> Iterator[tuple[int, bool]]:
     for literal, rare in _TOOL_LITERALS.items():
         if rare in joined and literal in joined:
             at = joined.find(literal, reasoning_end(joined), end)
