@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from langchain_logprobs.confidence.inputs import Choice, Chunks, Received, Told, container_in
 from langchain_logprobs.formats.answer import find_container
+from langchain_logprobs.formats.carrying import Carrying
 from langchain_logprobs.formats.entries import Reading
 from langchain_logprobs.formats.generation import is_of_tool_call, reasoning_of_piece, text_of_piece
 from langchain_logprobs.formats.read import read_container, read_together, size_of
@@ -49,9 +50,13 @@ def container_of(chunk: GenerationChunk | ChatGenerationChunk | None, keywords: 
 
 
 def has_metadata(chunk: object) -> bool:
-    """Tell whether a chunk's message has anything in which a container could be."""
+    """Tell whether there is anything on a chunk, besides the items of its generation_info, that could hold a container."""
     message = getattr(chunk, "message", None)  # a completion model's chunk has none
-    return bool(getattr(message, "response_metadata", None) or getattr(message, "additional_kwargs", None))
+    return (
+        bool(getattr(message, "response_metadata", None) or getattr(message, "additional_kwargs", None))
+        # It is empty where logprobs, which it has beside its items, were all that the model sent.
+        or type(getattr(chunk, "generation_info", None)) is Carrying
+    )
 
 
 def collect(
