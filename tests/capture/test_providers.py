@@ -17,12 +17,15 @@ Run = Callable[[str], list[str]]
 
 # The process's provider can be set once a process: each order of events has one of its own, forked from this one.
 FORKED = """
-import json, os, sys, threading, uuid
+import json, logging, os, sys, threading, uuid
 from langchain_core.language_models import FakeListChatModel
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
 from langchain_logprobs import LogprobsCallbackHandler as Handler, LogprobsInstrumentor as Instrumentor
+
+# What the first half hour is told of is another test's subject.
+logging.getLogger("langchain_logprobs").setLevel(logging.ERROR)
 
 class Export(SpanExporter):
     def __init__(self, name):
