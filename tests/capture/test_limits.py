@@ -164,7 +164,7 @@ def test_a_float_that_no_integer_of_64_bits_holds_is_no_integer_parameter(value:
     traced.handler.on_chat_model_start({}, [[]], run_id=run_id, invocation_params=params)
     traced.handler.on_llm_error(ValueError("x"), run_id=run_id)
     sent = {name: each for name, each in traced.call.attributes.items() if name.startswith("gen_ai.request.")}
-    assert sent == {"gen_ai.request.temperature": value}
+    assert sent == dict.fromkeys(("gen_ai.request.temperature", "gen_ai.request.top_k"), value)
 
 
 @pytest.mark.parametrize("content", [[{"type": "text"}], [{1: 2}], [None], [{"type": "image", "data": float("nan")}]])
