@@ -118,7 +118,7 @@ class Claim:
         self._home = home
         self._key = key
         self._lock = threading.RLock()
-        self.joined = JoinedSpan(self)
+        self.joined: JoinedSpan = JoinedSpan(self)
         self._is_written = False
         self._end_time: int | None = None
         span.end = self._end  # on the instance: whoever ends it comes by here
