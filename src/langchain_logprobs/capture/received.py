@@ -50,7 +50,7 @@ def container_of(chunk: GenerationChunk | ChatGenerationChunk | None, keywords: 
 
 
 def has_metadata(chunk: object) -> bool:
-    """Tell whether there is anything on a chunk, besides the items of its generation_info, that could hold a container."""
+    """Tell whether a chunk has anything beside the items of its generation_info that could hold a container."""
     message = getattr(chunk, "message", None)  # a completion model's chunk has none
     return (
         bool(getattr(message, "response_metadata", None) or getattr(message, "additional_kwargs", None))
