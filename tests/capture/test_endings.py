@@ -61,7 +61,7 @@ def test_a_drain_does_what_waits_and_waits_for_what_is_being_done() -> None:
         assert done == []
     assert endings.drain(60) is True
     assert (done, len(endings)) == ([0, 1, 2, 3, 4], 0)
-    assert endings.drain(0) is True
+    assert endings.drain(60) is True
 
 
 def test_several_who_drain_at_once_keep_the_order() -> None:
