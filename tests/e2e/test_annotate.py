@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from opentelemetry.exporter.otlp.json.file import FileSpanExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
 from langchain_logprobs.cli import main as cli
@@ -34,7 +33,8 @@ def annotate(*words: str, times: int = 2) -> None:
 def sent(tmp_path: Path, *exporters: Any) -> tuple[str, list[Mark]]:
     """Send the gallery; return a file with the same spans, and what is to be said of them."""
     path = tmp_path / f"{uuid.uuid4().hex}.jsonl"
-    found = gallery([FileSpanExporter(path), *exporters])
+    file_exporter = pytest.importorskip("opentelemetry.exporter.otlp.json.file")
+    found = gallery([file_exporter.FileSpanExporter(path), *exporters])
     traces = read_traces(span for spans in found.values() for span in spans)
     return str(path), [mark for trace in traces for mark in marks_of(trace)]
 

@@ -10,6 +10,7 @@ from operator import add
 from typing import Any
 
 import pytest
+from langchain_core.language_models import BaseChatModel
 
 from langchain_logprobs import LogprobsInstrumentor, Settings, read_logprobs
 from langchain_logprobs.patches.requesting import refusals
@@ -78,6 +79,8 @@ def test_every_row_that_can_be_asked_has_a_way() -> None:
 def test_asked_with_nothing_in_the_code(
     row: Row, path: str, wire: WireServer, traced: Traced, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if path.endswith("v3") and not hasattr(BaseChatModel, "stream_events"):
+        pytest.skip("this langchain-core has no streaming v3 yet")
     stand_in(row, monkeypatch)
     wire.answer("*", row.serve)
     call(row.make(wire.url, ask=False), path, traced.handler)

@@ -14,7 +14,6 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAI
 from langgraph.graph import START, MessagesState, StateGraph
-from langgraph.prebuilt import ToolNode
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -32,14 +31,16 @@ sqlite = pytest.importorskip("opentelemetry.instrumentation.sqlite3")
 @tool
 def look_up(city: str) -> str:
     """Look a city up."""
-    return str(sqlite3.connect(":memory:").cursor().execute("select 1").fetchone())
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        return str(connection.cursor().execute("select 1").fetchone())
 
 
 @tool
 async def alook_up(city: str) -> str:
     """Look a city up."""
     await asyncio.sleep(0)
-    return str(sqlite3.connect(":memory:").cursor().execute("select 1").fetchone())
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        return str(connection.cursor().execute("select 1").fetchone())
 
 
 class Documents(BaseRetriever):
@@ -171,17 +172,20 @@ class Work:
         @tool
         def ask(city: str) -> str:
             """Ask another model."""
-            connection = sqlite3.connect(":memory:")
-            connection.cursor().execute("select 1")
-            list(self.model.stream(city))
-            look_up.invoke({"city": city})
-            return str(connection.cursor().execute("select 2").fetchone())
+            with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+                connection.cursor().execute("select 1")
+                list(self.model.stream(city))
+                look_up.invoke({"city": city})
+                return str(connection.cursor().execute("select 2").fetchone())
 
         ask.invoke({"city": "Lima"})
         return 1, 3
 
     def agent(self) -> tuple[int, int]:
         from langchain_core.messages import AIMessage
+
+        # The oldest langgraph does not go with the langgraph-prebuilt that it asks for.
+        prebuilt = pytest.importorskip("langgraph.prebuilt", exc_type=ImportError)
 
         def decide(state: MessagesState) -> Any:
             self.model.invoke("q")
@@ -190,7 +194,7 @@ class Work:
 
         graph = StateGraph(MessagesState)
         graph.add_node("decide", decide)
-        graph.add_node("tools", ToolNode([look_up]))
+        graph.add_node("tools", prebuilt.ToolNode([look_up]))
         graph.add_edge(START, "decide")
         graph.add_edge("decide", "tools")
         compiled: Any = graph.compile()

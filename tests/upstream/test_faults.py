@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.language_models import BaseChatModel
 from opentelemetry.exporter.otlp.proto.common import _internal
 
 from tests.providers.row import RECORDED, Row
@@ -23,6 +24,8 @@ NEEDS = {"ollama_tokens": "langchain_ollama", "openai_responses": "langchain_ope
 def test_the_fault_is_still_there(path: Path) -> None:
     if find_spec(NEEDS.get(path.stem, "langchain_core")) is None:
         pytest.skip("not in this environment")
+    if path.stem == "streaming_v3" and not hasattr(BaseChatModel, "stream_events"):
+        pytest.skip("this langchain-core has no streaming v3 yet")
     found = script(f"langchain/{path.name}").fault()
     assert found, f"mended in the installed version: see what docs/upstream/langchain/{path.name} says under Here"
 
@@ -30,9 +33,9 @@ def test_the_fault_is_still_there(path: Path) -> None:
 def test_the_encoder_still_looks_at_each_item(monkeypatch: pytest.MonkeyPatch) -> None:
     calls, encode = [], _internal._encode_value
 
-    def counting(value: Any) -> Any:
+    def counting(value: Any, *arguments: Any, **keywords: Any) -> Any:
         calls.append(value)
-        return encode(value)
+        return encode(value, *arguments, **keywords)
 
     monkeypatch.setattr(_internal, "_encode_value", counting)
     _internal._encode_value([1.0] * 100)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from operator import countOf
 from typing import Any, Final
 
 SENTINEL_LOGPROB: Final = -9998.0
@@ -41,11 +42,12 @@ def usable_logprob(logprob: float | None) -> float | None:
 
 
 def _all_honest(logprobs: list[float]) -> bool:
-    """Tell by a few passes in C, without a look at each, that all are honest floats; False says nothing."""
-    if not logprobs:
-        return True
-    total = sum(logprobs) if set(map(type, logprobs)) == {float} else _NAN
-    return total == total and min(logprobs) > _SURELY_HONEST and max(logprobs) <= 0.0
+    """Tell by two short passes that all are honest floats; False says nothing."""
+    return countOf(map(type, logprobs), float) == len(logprobs) and not [
+        each
+        for each in logprobs
+        if not _SURELY_HONEST < each <= 0.0  # NaN fails the comparison too
+    ]
 
 
 class Columns:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress, repeat
-from operator import ge, not_
 from typing import Any
 
 from langchain_logprobs.confidence.measures import Measures
@@ -189,8 +187,7 @@ def contested_first(report: ConfidenceReport, below: float) -> Iterator[int]:
 
 def weak_tokens(tokens: Tokens, bound: float) -> Iterator[int]:
     """Yield the positions of the tokens with a logprob under a bound (nats), and of the censored ones."""
-    logprobs = tokens.logprobs
-    return compress(range(len(logprobs)), map(not_, map(ge, logprobs, repeat(bound))))  # NaN is not at least anything
+    return (index for index, logprob in enumerate(tokens.logprobs) if not logprob >= bound)  # as NaN is not
 
 
 def _margins(tokens: Tokens, positions: Iterable[int]) -> list[tuple[float, int]]:

@@ -12,8 +12,7 @@ from langchain_logprobs.confidence.fields.report import Field
 from langchain_logprobs.confidence.printable import decimal
 from langchain_logprobs.confidence.report import ConfidenceReport
 from langchain_logprobs.confidence.stretches import Stretch
-from langchain_logprobs.formats.tokens import Alternative, usable_logprob
-from langchain_logprobs.telemetry.attributes import weak_tokens
+from langchain_logprobs.formats.tokens import Alternatives
 
 MAX_ANSWER = 1_000
 """Code points of `logprobs.answer`: some backends cut every string at 2,048 bytes."""
@@ -131,11 +130,10 @@ def _of_tokens(report: ConfidenceReport) -> list[Place]:
         index for each in report.stretches for index in range(each.token_start, each.token_start + each.token_count)
     }
     answer = set(parts.answer) if len(parts.answer) < len(report.tokens) else None
-    logprobs = report.tokens.logprobs
     candidates: list[tuple[float, int, Stretch | None]] = [
-        (logprobs[index], index, None)
-        for index in weak_tokens(report.tokens, _CONTESTED)
-        if index not in taken and (answer is None or index in answer) and logprobs[index] == logprobs[index]
+        (logprob, index, None)
+        for index, logprob in enumerate(report.tokens.logprobs)
+        if logprob < _CONTESTED and index not in taken and (answer is None or index in answer)
     ]
     for stretch in report.stretches:
         if stretch.start is not None:
@@ -163,8 +161,8 @@ def _of_tokens(report: ConfidenceReport) -> list[Place]:
 def _of_token(
     report: ConfidenceReport, index: int, probability: float, *, any_probability: bool = False
 ) -> Place | None:
-    token, alignment = report.tokens[index], report.choices[0].parts.alignment
-    others = _others(token.alternatives, token.token)
+    tokens, alignment = report.tokens, report.choices[0].parts.alignment
+    others = _others(tokens.alternatives_at(index), tokens.texts[index])
     if not any_probability and probability >= _UNSURE_TOKEN and not (others and probability - others[0][1] < _CLOSE):
         return None
     start, end = _trimmed(alignment.text, alignment.starts[index], alignment.ends[index])
@@ -193,8 +191,7 @@ def _of_fields(report: ConfidenceReport, fields: Sequence[Field], text: str) -> 
             bare = field.kind == "string" and field.core_start == field.start  # a label without quotes
             others = [(str(other.value) if bare and not other.only_kind else str(other), other.probability)]
         elif field.min_index is not None:
-            token = report.tokens[field.min_index]
-            others = _others(token.alternatives, token.token)
+            others = _others(report.tokens.alternatives_at(field.min_index), report.tokens.texts[field.min_index])
         rank = -1.0 if field.confidence is None else field.confidence
         label = _label(_as_written(field, text), field.confidence, others)
         places.append(Place(field.start, field.end, label, rank))
@@ -244,12 +241,14 @@ def _short(text: str) -> str:
     return text if len(text) <= _MAX_LABEL else f"{text[:_MAX_LABEL]}…"
 
 
-def _others(alternatives: Sequence[Alternative], token: str) -> list[tuple[str, float]]:
+def _others(alternatives: Alternatives, token: str) -> list[tuple[str, float]]:
     """What else could have stood in the place of a token, with its probability, the best first."""
-    known = [(other.token, usable_logprob(other.logprob)) for other in alternatives if other.token != token]
-    return sorted(
-        [(text, math.exp(logprob)) for text, logprob in known if logprob is not None], key=lambda each: -each[1]
-    )
+    known = [
+        (text, math.exp(logprob))
+        for text, logprob in zip(alternatives.texts, alternatives.logprobs, strict=True)
+        if text != token and logprob == logprob
+    ]
+    return sorted(known, key=lambda each: -each[1])
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
