@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from langchain_logprobs import LogprobsCallbackHandler, Settings
+from langchain_logprobs import LogprobsCallbackHandler, LogprobsInstrumentor, Settings
 
 
 class Provider(TracerProvider):
@@ -37,7 +37,9 @@ class Provider(TracerProvider):
         super().add_span_processor(self.counter)
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
-        """Keep to the one processor."""
+        """Take our own, which watches for the spans of others and exports nothing; nobody else's."""
+        if type(span_processor).__module__.startswith("langchain_logprobs."):
+            super().add_span_processor(span_processor)
 
 
 class _Counter(SpanProcessor):
@@ -192,6 +194,30 @@ class OursExported(Ours):
         self._provider.force_flush()
 
 
+class OursInstrumented(Contender):
+    """Switched on for the whole process, with all that this brings.
+
+    Spans are joined where another instrumentation has some, ours are current while their work runs, and models are
+    asked for logprobs without a change to the code.
+    """
+
+    name = f"{Ours.name}, instrumented, request_logprobs"
+    reads = False
+
+    def __init__(self, provider: Provider) -> None:
+        super().__init__(provider)
+        self._provider = provider
+        self._settings = Settings(request_logprobs=5)
+
+    def switch_on(self) -> None:
+        """Add the handler to every run of LangChain."""
+        LogprobsInstrumentor().instrument(self._settings, tracer_provider=self._provider)
+
+    def switch_off(self) -> None:
+        """Undo that."""
+        LogprobsInstrumentor().uninstrument()
+
+
 class OursUnsampled(Ours):
     """Where the trace is not sampled and nobody collects metrics."""
 
@@ -278,6 +304,22 @@ class OpenInference(_Instrumented):
     module = "openinference.instrumentation.langchain"
 
 
+class OpenInferenceJoined(OpenInference):
+    """openinference-instrumentation-langchain, and ours switched on beside it, which adds to its spans."""
+
+    name = f"{OpenInference.name} with {Ours.name} joined"
+
+    def switch_on(self) -> None:
+        """Switch both on, ours behind."""
+        super().switch_on()
+        LogprobsInstrumentor().instrument(Settings(request_logprobs=5), tracer_provider=self._provider)
+
+    def switch_off(self) -> None:
+        """Switch both off."""
+        LogprobsInstrumentor().uninstrument()
+        super().switch_off()
+
+
 class Langfuse(Contender):
     """langfuse's callback handler, its client with keys that open nothing."""
 
@@ -310,11 +352,21 @@ EVERYONE: tuple[type[Contender], ...] = (
     AppendAndRecord,
     Ours,
     OursExported,
+    OursInstrumented,
     AppendAndRecordAllAlternatives,
     OursAllAlternatives,
     *PEERS,
+    OpenInferenceJoined,
 )
-RUNS: tuple[type[Contender], ...] = (NoHandler, Ours, OursUnsampled, OursMeters, *PEERS)
+RUNS: tuple[type[Contender], ...] = (
+    NoHandler,
+    Ours,
+    OursInstrumented,
+    OursUnsampled,
+    OursMeters,
+    *PEERS,
+    OpenInferenceJoined,
+)
 """Who takes part where whole runs are compared (runs.py)."""
 
 

@@ -70,6 +70,33 @@ def _streamed(tokens: int, *, logprobs: bool = True) -> Run:
     return lambda config: sum(1 for _ in model.stream(MESSAGES, config))
 
 
+def _openai() -> Run:
+    """ChatOpenAI whole, but for the network; the answer has logprobs where the request asks for them."""
+    import httpx
+    from langchain_openai import ChatOpenAI
+
+    chunks = fresh_chunks(100)[1:-1]
+    entries = [(chunk.generation_info or {})["logprobs"]["content"][0] for chunk in chunks]
+    answers = {}
+    for asked in (False, True):
+        choice = {
+            "index": 0,
+            "finish_reason": "stop",
+            "message": {"role": "assistant", "content": "".join(chunk.text for chunk in chunks)},
+            "logprobs": {"content": entries, "refusal": None} if asked else None,
+        }
+        answer = {"id": "1", "object": "chat.completion", "created": 1, "model": MODEL, "choices": [choice]}
+        answers[asked] = json.dumps(answer).encode()
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        asked = bool(json.loads(request.content).get("logprobs"))
+        return httpx.Response(200, content=answers[asked], headers={"content-type": "application/json"})
+
+    client = httpx.Client(transport=httpx.MockTransport(serve))
+    model = ChatOpenAI(model=MODEL, api_key="sk-benchmark", http_client=client, stream_usage=False)  # type: ignore[arg-type]
+    return lambda config: model.invoke(MESSAGES, config)
+
+
 def _graph() -> Run:
     from langgraph.graph import END, START, StateGraph
 
@@ -97,6 +124,7 @@ KINDS: dict[str, tuple[int, Callable[[], Run]]] = {
     "model, not requested": (50, lambda: _invoked(10, logprobs=False)),
     "10 tokens": (50, lambda: _invoked(10)),
     "100 tokens": (20, lambda: _invoked(100)),
+    "100 tokens, ChatOpenAI that is not told to ask": (10, _openai),
     "100 tokens streamed": (10, lambda: _streamed(100)),
     "100 tokens streamed, not requested": (10, lambda: _streamed(100, logprobs=False)),
     "2,000 tokens streamed": (1, lambda: _streamed(2_000)),

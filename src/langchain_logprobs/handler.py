@@ -91,7 +91,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
         telemetry = Telemetry(self._settings, tracer_provider, meter_provider, logger_provider, __version__)
         self._runs = runs_of(tracer_provider)
         self._lifecycle = Lifecycle(self._settings, telemetry, self._runs, on_call)
-        self._on_call = on_call
+        self._find = self._runs.get  # the token callback's one look-up
         self._max_items = self._settings.max_chunks * ITEMS_A_PIECE
 
     @property
@@ -220,7 +220,7 @@ class LogprobsCallbackHandler(BaseCallbackHandler):
     ) -> None:
         """Store a chunk and return; everything else happens when the run ends."""
         try:  # guarded in place: the decorator would cost a token as much as the storing does
-            run = self._runs.get(run_id.int) or self._lifecycle.start_late(run_id, parent_run_id)
+            run = self._find(run_id.int) or self._lifecycle.start_late(run_id, parent_run_id)
             if run is None:
                 return
             pieces = run.pieces

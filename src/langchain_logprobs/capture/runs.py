@@ -144,7 +144,7 @@ class OpenRuns:
         self._ended: dict[int, weakref.ref[UUID] | None] = {}
         self._forgotten: deque[int] = deque()
         self._lock = threading.RLock()
-        self.get: Callable[[int], Run | None] = self._open.get  # by key; the token callback's one look-up
+        self.get: Callable[[int], Run | None] = self._open.get  # by key
         reaper.watch(self)
 
     def __len__(self) -> int:
