@@ -123,6 +123,7 @@ def test_a_backend_that_has_nothing(capsys: pytest.CaptureFixture[str], monkeypa
         ({}, Body((b"",), status=401), "did not take a test span", "401"),
         ({}, Body((b"",), status=404), "did not take a test span", "404"),
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/xml"}, Body((b"",)), "'http/xml' is none of", "grpc and http/protobuf"),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "thrift"}, None, "'thrift' is none of", "grpc and http/protobuf"),
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, Body((b"",)), "did not take a test span", ""),
     ],
 )

@@ -107,6 +107,10 @@ def _way(backend: str | None) -> Iterator[Finding]:
 
     where = probe.endpoint(os.environ)
     origin = f"{_shown(where.address)} ({where.protocol}, {where.said_by or 'the default'})"
+    if where.protocol not in probe.PROTOCOLS:
+        known = " and ".join(probe.PROTOCOLS)
+        yield Finding("WRONG", f"OTEL_EXPORTER_OTLP_PROTOCOL: {where.protocol!r} is none of {known}")
+        return
     problem = probe.connection_problem(where)
     if problem is not None:
         yield Finding(
@@ -120,9 +124,6 @@ def _way(backend: str | None) -> Iterator[Finding]:
     except ModuleNotFoundError as error:
         cure = 'pip install "langchain-logprobs[otlp]"'
         yield Finding("WRONG", f"{origin} answers, and nothing can be sent as {error.name} is missing: {cure}")
-        return
-    except ValueError as error:
-        yield Finding("WRONG", f"OTEL_EXPORTER_OTLP_PROTOCOL: {error}")
         return
     if sent.problem is not None:
         yield Finding("WRONG", f"{origin} did not take a test span: {sent.problem}.{_port_hint(where)}")

@@ -21,6 +21,7 @@ SECONDS = 5
 """How long a backend may take for each of: a connection, a span."""
 
 _DEFAULTS = {"grpc": "http://localhost:4317", "http/protobuf": "http://localhost:4318"}
+PROTOCOLS = tuple(_DEFAULTS)
 
 
 class Endpoint(NamedTuple):
@@ -90,7 +91,6 @@ def send(where: Endpoint) -> Sent:
 
     Raises:
         ModuleNotFoundError: The SDK or the exporter for the protocol is not installed.
-        ValueError: There is no exporter for the protocol that this knows.
     """
     exporter = _exporter(where.protocol)
     from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -122,11 +122,9 @@ def _exporter(protocol: str) -> Any:
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as ByGrpc
 
         return ByGrpc(timeout=SECONDS)
-    if protocol == "http/protobuf":
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as ByHttp
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as ByHttp
 
-        return ByHttp(timeout=SECONDS)
-    raise ValueError(f"{protocol!r} is none of grpc and http/protobuf")
+    return ByHttp(timeout=SECONDS)
 
 
 @contextmanager
