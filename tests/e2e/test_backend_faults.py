@@ -155,4 +155,6 @@ def test_chain_does_not_notice(
             assert traced.handler.open_runs == 0
             assert len(traced.calls) == pairs + 1
     assert ratio <= ALLOWED
-    assert not [record for record in caplog.records if record.name.startswith("langchain_logprobs")]
+    said = [record for record in caplog.records if record.name.startswith("langchain_logprobs")]
+    # Over gRPC the first handler of the process says how large a batch can get.
+    assert [record for record in said if protocol == "http" or record.module != "batches"] == []

@@ -26,9 +26,9 @@ def _missing(what: str) -> None:
     pytest.skip(sentence)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
-    """Chromium, for the whole run."""
+    """Chromium, for the tests in this folder: while Playwright lives, no other event loop can run in this thread."""
     try:
         from playwright.sync_api import sync_playwright
     except ModuleNotFoundError:

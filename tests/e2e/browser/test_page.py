@@ -159,6 +159,8 @@ def test_links_that_lead_nowhere(open_page: Open, traces: Traces, fragment: str)
 
 
 def test_the_list_leads_to_each_trace_and_back(open_page: Open, traces: Traces) -> None:
+    from playwright.sync_api import expect
+
     page = open_page(*traces.values())
     rows = page.locator(".traces tbody tr")
     levels = rows.evaluate_all("rows => rows.map(row => row.cells[0].textContent.split(' ')[0])")
@@ -166,9 +168,9 @@ def test_the_list_leads_to_each_trace_and_back(open_page: Open, traces: Traces) 
     assert [order.index(level) for level in levels] == sorted(order.index(level) for level in levels)
     for index in range(rows.count()):
         rows.nth(index).get_by_role("link").click()
-        assert page.locator("h1").inner_text().startswith("Trace ")
+        expect(page.locator("h1")).to_contain_text("Trace ")
         page.get_by_role("link", name="All traces").click()
-        assert page.locator("h1").inner_text() == "Token confidence"
+        expect(page.locator("h1")).to_have_text("Token confidence")
 
 
 def test_values_of_json_as_written_and_where_they_are(open_page: Open, traces: Traces) -> None:

@@ -258,3 +258,10 @@ def test_zipkins_annotations_in_every_form() -> None:
         *[(other, {}) for other in others],
     ]
     assert span.events[0].time_ns == 5000
+
+
+def test_an_answer_that_is_filled_up_with_nul_is_read() -> None:
+    spans = b'[{"traceId": "1", "id": "2", "name": "x", "timestamp": 1, "duration": 1}]'
+    with StandIn({"/api/v2/trace/1": (200, "application/json", spans + b"\0" * 63)}) as zipkin:
+        (span,) = read_source(f"{zipkin.url}/api/v2/trace/1")
+    assert span.name == "x"

@@ -71,7 +71,8 @@ def get(address: str) -> tuple[bytes, str]:
             body = answer.read(MAX_BYTES + 1)
             if len(body) > MAX_BYTES:
                 raise SourceError(f"{shown} answered more than {MAX_BYTES >> 20} MiB. Ask for one trace.")
-            return unpacked(body, shown), str(answer.headers.get("Content-Type", "")).lower()
+            # Zipkin reckons the length of a text with control characters too high, and fills up with NUL.
+            return unpacked(body, shown).rstrip(b"\0"), str(answer.headers.get("Content-Type", "")).lower()
     except urllib.error.HTTPError as error:
         with error:
             raise _refused(shown, error) from error
