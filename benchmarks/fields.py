@@ -20,7 +20,7 @@ from collections.abc import Callable
 from langchain_logprobs.confidence.alignment.align import align
 from langchain_logprobs.confidence.fields.assign import field_confidences
 from langchain_logprobs.confidence.stretches import low_confidence_stretches
-from langchain_logprobs.formats.tokens import Alternative, TokenLogprob
+from langchain_logprobs.formats.tokens import Alternative, TokenLogprob, Tokens
 
 TOKENS = 2000
 FIELDS = 300
@@ -44,13 +44,13 @@ def make_token(text: str, rng: random.Random, low_share: float) -> TokenLogprob:
     return TokenLogprob(text, logprob, text.encode(), alternatives)
 
 
-def cut(text: str, count: int, rng: random.Random) -> list[TokenLogprob]:
-    """The text as exactly `count` tokens."""
+def cut(text: str, count: int, rng: random.Random) -> Tokens:
+    """The text as exactly `count` tokens, in columns, as they are when a run ends."""
     places = [0, *sorted(rng.sample(range(1, len(text)), count - 1)), len(text)]
-    return [make_token(text[start:end], rng, 0.05) for start, end in itertools.pairwise(places)]
+    return Tokens.of(make_token(text[start:end], rng, 0.05) for start, end in itertools.pairwise(places))
 
 
-def structured_answer(rng: random.Random) -> tuple[list[TokenLogprob], str]:
+def structured_answer(rng: random.Random) -> tuple[Tokens, str]:
     """An answer of 2,000 tokens whose JSON has 300 values: a third text, a third numbers, a third closed lists."""
     items = []
     for number in range(FIELDS // 6):
@@ -63,13 +63,13 @@ def structured_answer(rng: random.Random) -> tuple[list[TokenLogprob], str]:
     return cut(text, TOKENS, rng), text
 
 
-def plain_answer(rng: random.Random) -> tuple[list[TokenLogprob], str]:
+def plain_answer(rng: random.Random) -> tuple[Tokens, str]:
     """An answer of 2,000 tokens of prose, one in twenty of them low."""
     words = [
         rng.choice([" the", " of", " invoice", " total", ",", " pay", "ment", " is", ".", " due"])
         for _ in range(TOKENS)
     ]
-    return [make_token(word, rng, 0.05) for word in words], "".join(words)
+    return Tokens.of(make_token(word, rng, 0.05) for word in words), "".join(words)
 
 
 def microseconds(work: Callable[[], object], rounds: int) -> float:
