@@ -129,9 +129,9 @@ def run(*, quick: bool, only: list[str] | None = None, peers: bool = True) -> di
     with asyncio.Runner() as runner:
         for name, drive in DRIVES.items():
             if only is None or name in only:
-                rounds, peer_every = (20, 10) if quick else (40, 5)
+                rounds, peer_every = (6, 6) if quick else (40, 5)
                 if name.startswith("streamed"):
-                    rounds = max(4, rounds // 2)
+                    rounds = max(3, rounds // 2)
                 drives[name] = runner.run(_measure(drive, contenders, rounds, peer_every))
     return {
         "tokens": TOKENS,

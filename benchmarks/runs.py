@@ -143,7 +143,7 @@ def run(*, quick: bool, only: str = "", peers: bool = True) -> dict[str, Any]:
     # The answer is parsed from text once for all: it is the same for everybody, and most of the time otherwise.
     contenders, missing = installed(Provider, [each for each in RUNS if peers or not each.is_peer])
     kinds = {
-        kind: _measure(make(), max(1, repeat // 3) if quick else repeat, contenders, 5 if quick else 9)
+        kind: _measure(make(), max(1, repeat // 3) if quick else repeat, contenders, 2 if quick else 9)
         for kind, (repeat, make) in KINDS.items()
         if only in kind
     }
@@ -210,7 +210,7 @@ def callbacks(*, quick: bool) -> dict[str, dict[str, dict[str, float]]]:
     for kind, (repeat, tokens, streamed, logprobs) in _ANSWERS.items():
         params = PARAMS if logprobs else {"model": MODEL, "temperature": 0.7}
         times: dict[str, list[float]] = {name: [] for name, _ in ours}
-        for number in range(-1, 7 if quick else 15):
+        for number in range(-1, 5 if quick else 15):
             for name, handler in ours:
                 sent = [_sent(tokens, logprobs=logprobs) for _ in range(repeat)]
                 gc.collect()
