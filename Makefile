@@ -102,7 +102,7 @@ site: $(VENV)/.site
 examples: $(VENV)/.test $(VENV)/.demo
 	$(BIN)/python -m pytest -m e2e tests/e2e/test_examples.py $(ARGS)
 
-e2e: $(VENV)/.test $(VENV)/.demo $(VENV)/.browser
+e2e: $(VENV)/.test $(VENV)/.demo $(VENV)/.browser $(VENV)/.bench
 	$(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
 
 providers: $(PROVIDERS:%=providers-%)
