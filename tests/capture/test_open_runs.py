@@ -191,15 +191,29 @@ def test_of_very_many_ends_the_first_go(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_silent_run_is_closed_and_one_that_receives_is_not() -> None:
     made = Runs()
     run = made.start(1)
+    del made.ids[1]
     assert made.runs.forget(1) == 0
     run.pieces = [1, "a", None]
     assert made.runs.forget(1) == 3
     assert made.runs.close_if_silent(1, 0) == 3
-    assert made.open() == [1]
+    assert made.runs.get(1) is run
     assert made.runs.close_if_silent(1, 3) is None
     assert made.owner.ended == [(1, "abandoned: LangChain reported no end")]
     assert made.runs.close_if_silent(1, 3) is None
     assert made.runs.forget(1) is None
+
+
+def test_a_run_is_not_closed_for_an_earlier_one_with_the_same_id() -> None:
+    made = Runs()
+    made.start(1)
+    del made.ids[1]
+    assert made.runs.forget(1) == 0  # from here on it is waited whether it receives anything
+    made.end(1)
+    later = made.start(1)
+    assert made.runs.close_if_silent(1, 0) is None
+    assert made.runs.forget(1) is None
+    assert made.runs.get(1) is later
+    assert made.owner.ended == []
 
 
 FORK = """

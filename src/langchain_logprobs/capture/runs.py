@@ -214,7 +214,7 @@ class OpenRuns:
     def close_if_silent(self, key: int, pieces_seen: int) -> int | None:
         """Close a forgotten run unless it received something since; return its new number of pieces if it did."""
         run = self._open.get(key)
-        if run is None:
+        if run is None or not _is_forgotten(run):
             return None
         received = len(run.pieces or ())
         if received != pieces_seen:
@@ -252,12 +252,11 @@ class OpenRuns:
         """Hear that a run's UUID object is gone.
 
         Returns:
-            How many token callbacks it has received, where it is still open; None where it has ended, and is
-            remembered only as one of the last.
+            How many token callbacks it has received, where it is still open; None where it has ended (and is now
+            remembered only as one of the last), also if another run with the same id is open.
         """
-        run = self._open.get(key)
-        if run is not None:
-            return len(run.pieces or ())
+        if (run := self._open.get(key)) is not None:
+            return len(run.pieces or ()) if _is_forgotten(run) else None
         with self._lock:
             if self._ended.get(key) is not None:
                 self._ended[key] = None
@@ -361,6 +360,10 @@ class OpenRuns:
     def _newest(self) -> Run | None:
         with self._lock:
             return next(reversed(self._open.values()), None)
+
+
+def _is_forgotten(run: Run) -> bool:
+    return run.watch is None or run.watch() is None  # the UUID object that it was started with is gone
 
 
 def _above(run: Run | None) -> Iterator[RollUp]:
