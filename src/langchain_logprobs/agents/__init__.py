@@ -5,9 +5,9 @@ Needs the extra `[agents]`: LangChain and LangGraph.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
+from langchain_logprobs import _lazily
 from langchain_logprobs.agents.doubts import Doubt, Judgement, MissingLogprobsError
 
 if TYPE_CHECKING:
@@ -32,13 +32,12 @@ _HOMES = {
     "review_node": "graph",
 }
 
+_imported = _lazily(__name__, _HOMES)
+
 
 def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+        return _imported(name)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("langchain", "langgraph"):
             raise
@@ -46,5 +45,3 @@ def __getattr__(name: str) -> Any:
             f"{name} needs the package {error.name}, which this Python does not have.\n"
             'Install what it needs with:  pip install "langchain-logprobs[agents]"'
         ) from error
-    globals()[name] = value
-    return value

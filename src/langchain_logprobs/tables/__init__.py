@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from langchain_logprobs import _lazily
 
 if TYPE_CHECKING:
     from langchain_logprobs.tables.columns import Column
@@ -26,11 +28,4 @@ _HOMES = {
     "table": "make",
 }
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
+__getattr__: Callable[[str], Any] = _lazily(__name__, _HOMES)
