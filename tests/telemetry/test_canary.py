@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from google.protobuf.json_format import MessageToJson
 from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -87,7 +88,10 @@ def events(record: Record) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
 
 
 class Outside:
-    """Everything that leaves the process: OTLP's bytes of traces, logs and metrics, and our log lines."""
+    """Everything that leaves the process: OTLP's traces, logs and metrics, and our log lines.
+
+    OTLP is looked through in JSON: in protobuf, the time of a span is eight bytes, which now and then are a letter's.
+    """
 
     def __init__(self, chosen: Settings) -> None:
         kind = getattr(log_export, "InMemoryLogRecordExporter", None) or log_export.InMemoryLogExporter
@@ -110,9 +114,9 @@ class Outside:
         metrics = self._reader.get_metrics_data()
         return b"\n".join(
             [
-                encode_spans(self.traced.spans).SerializeToString(),
-                encode_logs(self._records.get_finished_logs()).SerializeToString(),
-                b"" if metrics is None else encode_metrics(metrics).SerializeToString(),
+                MessageToJson(encode_spans(self.traced.spans)).encode(),
+                MessageToJson(encode_logs(self._records.get_finished_logs())).encode(),
+                b"" if metrics is None else MessageToJson(encode_metrics(metrics)).encode(),
                 *(form.format(line).encode("utf-8", "replace") for line in lines),
             ]
         )
