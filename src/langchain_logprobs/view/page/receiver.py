@@ -125,8 +125,8 @@ def _from_protobuf(body: bytes) -> dict[str, Any]:
         ModuleNotFoundError: They are not installed.
         ValueError: It is not such a request.
     """
-    from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.json_format import MessageToDict
+    from google.protobuf.message import DecodeError
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
     try:
